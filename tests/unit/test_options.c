@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of common/options: a table with one option of each kind. */
+#include "common/options.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct config {
+	bool help, route;
+	uint32_t port, address;
+	unsigned int verbose;
+	char server[OPTIONS_TEXT_LEN], tun[OPTIONS_TEXT_LEN];
+	struct option_list listen;
+	struct option_network network, bounded;
+};
+
+#define AT(name) offsetof(struct config, name)
+
+static const struct option_def table[] = {
+	{ 'p', "port", "N", "TCP port [2002]", option_read_u32, AT(port),
+	  1, 65535 },
+	{ 'l', "listen", "ADDRESS", "listen on this address; repeatable "
+	  "[every address, IPv4 and IPv6, each on a socket of its own]",
+	  option_read_list, AT(listen), 0, 0 },
+	{ 0, "network", "CIDR", "the tunnel's network", option_read_network,
+	  AT(network), 0, 0 },
+	{ 0, "bounded", "CIDR", "a network", option_read_network,
+	  AT(bounded), 8, 30 },
+	{ 'a', "address", "ADDRESS", "ask for it", option_read_ipv4,
+	  AT(address), 0, 0 },
+	{ 's', "server", "HOST", "the server", option_read_text, AT(server),
+	  0, 0 },
+	{ 0, "tun", "NAME", "interface", option_read_interface, AT(tun),
+	  0, 0 },
+	{ 0, "no-route", NULL, "add no route", option_read_clear, AT(route),
+	  0, 0 },
+	{ 'v', "verbose", NULL, "say more", option_read_count, AT(verbose),
+	  0, 0 },
+	{ 'h', "help", NULL, "this text", option_read_flag, AT(help), 0, 0 },
+	{ 0, "a-rather-long-option-name", "ARGUMENT", "long", option_read_text,
+	  AT(server), 0, 0 },
+};
+
+enum { N_TABLE = sizeof(table) / sizeof(table[0]), MAX_WORDS = 40 };
+
+static char error[OPTIONS_ERROR_LEN];
+static struct config config;
+static char *words[MAX_WORDS];
+
+/* Parse a command line given as one string. */
+static int parse(const char *line)
+{
+	static char copy[1024];
+	char *word, *rest;
+	int n = 0;
+
+	snprintf(copy, sizeof(copy), "prog %s", line);
+	for (word = strtok_r(copy, " ", &rest); word;
+	     word = strtok_r(NULL, " ", &rest))
+		words[n++] = word;
+	words[n] = NULL;
+	memset(&config, 0, sizeof(config));
+	config.route = true;
+	error[0] = '\0';
+	return options_parse(table, N_TABLE, n, words, &config, error);
+}
+
+static void check_refused(const char *line, const char *expected)
+{
+	ck_assert_int_eq(parse(line), -1);
+	ck_assert_str_eq(error, expected);
+}
+
+START_TEST(options_every_kind_is_stored)
+{
+	ck_assert_int_eq(parse("-p 80 --listen ::1 -l 127.0.0.1 --network "
+			       "10.1.0.0/16 -a 10.0.0.7 --server=h.example "
+			       "--tun vpn%d --no-route -vv --help"), 17);
+	ck_assert_uint_eq(config.port, 80);
+	ck_assert_uint_eq(config.listen.n, 2);
+	ck_assert_str_eq(config.listen.text[0], "::1");
+	ck_assert_str_eq(config.listen.text[1], "127.0.0.1");
+	ck_assert_uint_eq(config.network.address, 0x0a010000);
+	ck_assert_uint_eq(config.network.prefix_len, 16);
+	ck_assert_uint_eq(config.address, 0x0a000007);
+	ck_assert_str_eq(config.server, "h.example");
+	ck_assert_str_eq(config.tun, "vpn%d");
+	ck_assert_uint_eq(config.verbose, 2);
+	ck_assert(config.help);
+	ck_assert(!config.route);
+}
+END_TEST
+
+START_TEST(options_other_words_go_to_the_end)
+{
+	int first = parse("gateway -s 10.0.0.7 extra");
+
+	ck_assert_int_eq(first, 3);
+	ck_assert_str_eq(words[first], "gateway");
+	ck_assert_str_eq(words[first + 1], "extra");
+	ck_assert_str_eq(config.server, "10.0.0.7");
+}
+END_TEST
+
+START_TEST(options_double_dash_ends_them)
+{
+	int first = parse("-v -- -v");
+
+	ck_assert_str_eq(words[first], "-v");
+	ck_assert_uint_eq(config.verbose, 1);
+}
+END_TEST
+
+START_TEST(options_abbreviation_is_understood)
+{
+	ck_assert_int_eq(parse("--verb --po 5"), 4);
+	ck_assert_uint_eq(config.verbose, 1);
+	ck_assert_uint_eq(config.port, 5);
+}
+END_TEST
+
+START_TEST(options_wrong_usage_is_explained)
+{
+	check_refused("--nonsense", "unknown option \"--nonsense\"");
+	check_refused("--nonsense=3 -v", "unknown option \"--nonsense=3\"");
+	check_refused("-x", "unknown option \"-x\"");
+	check_refused("-vx", "unknown option \"-x\"");
+	check_refused("--ne=1 --n", "option --network: \"1\" found, allowed: "
+		      "a network such as 10.0.0.0/16");
+	check_refused("--n", "option \"--n\" is ambiguous");
+	check_refused("--port", "option --port needs a value: N");
+	check_refused("-l", "option --listen needs a value: ADDRESS");
+	check_refused("--verbose=3", "option --verbose takes no value");
+}
+END_TEST
+
+START_TEST(options_wrong_value_leaves_configuration)
+{
+	check_refused("-v -p 0 -h", "option --port: \"0\" found, allowed: "
+		      "a number from 1 to 65535");
+	ck_assert_uint_eq(config.port, 0);
+	ck_assert_uint_eq(config.verbose, 1);
+	ck_assert(!config.help);
+}
+END_TEST
+
+START_TEST(options_endless_value_fits_the_error)
+{
+	char line[900] = "-p ";
+
+	memset(line + 3, '9', sizeof(line) - 4);
+	ck_assert_int_eq(parse(line), -1);
+	ck_assert_uint_lt(strlen(error), OPTIONS_ERROR_LEN);
+	ck_assert_ptr_nonnull(strstr(error, "1 to 65535"));
+	memset(line, '-', 3);
+	ck_assert_int_eq(parse(line), -1);
+	ck_assert_uint_lt(strlen(error), OPTIONS_ERROR_LEN);
+}
+END_TEST
+
+START_TEST(options_full_list_is_refused)
+{
+	char line[200] = "";
+	int i;
+
+	for (i = 0; i < OPTIONS_MAX_LIST; i++)
+		strcat(line, "-l a ");
+	ck_assert_int_gt(parse(line), 0);
+	ck_assert_uint_eq(config.listen.n, OPTIONS_MAX_LIST);
+	strcat(line, "-l b");
+	check_refused(line, "option --listen: \"b\" found, allowed: "
+		      "at most 16 of this option");
+}
+END_TEST
+
+START_TEST(option_number_takes_digits_alone)
+{
+	static const char *const wrong[] = {
+		"", " 1", "1 ", "+1", "-1", "0x10", "1.0", "1e3", "11",
+		"9223372036854775808", "99999999999999999999",
+	};
+	int64_t value = 77;
+	size_t i;
+
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		ck_assert_msg(!option_number(wrong[i], 0, 10, &value),
+			      "\"%s\" was taken", wrong[i]);
+	ck_assert_int_eq(value, 77);
+	ck_assert(!option_number("9223372036854775808", 0, INT64_MAX, &value));
+	ck_assert(option_number("9223372036854775807", 0, INT64_MAX, &value));
+	ck_assert_int_eq(value, INT64_MAX);
+	ck_assert(option_number("10", 10, 10, &value));
+	ck_assert_int_eq(value, 10);
+}
+END_TEST
+
+START_TEST(option_read_ipv4_wants_a_dotted_quad)
+{
+	ck_assert_int_eq(parse("-a 255.255.255.255"), 3);
+	ck_assert_uint_eq(config.address, 0xffffffff);
+	ck_assert_int_eq(parse("-a 10.1"), -1);
+	ck_assert_int_eq(parse("-a 10.0.0.256"), -1);
+	ck_assert_int_eq(parse("-a 10.0.0.1/8"), -1);
+	check_refused("-a ::1", "option --address: \"::1\" found, allowed: "
+		      "an IPv4 address such as 10.0.0.7");
+}
+END_TEST
+
+START_TEST(option_read_network_wants_host_bits_zero)
+{
+	check_refused("--network 10.0.3.1/16",
+		      "option --network: \"10.0.3.1/16\" found, allowed: "
+		      "a network, host bits 0, as in 10.0.0.0/16");
+	ck_assert_int_eq(parse("--network 0.0.0.0/0"), 3);
+	ck_assert_int_eq(parse("--network 1.0.0.0/0"), -1);
+	ck_assert_int_eq(parse("--network 10.0.0.7/32"), 3);
+	ck_assert_uint_eq(config.network.prefix_len, 32);
+	ck_assert_int_eq(parse("--network 10.0.0.0/33"), -1);
+	ck_assert_int_eq(parse("--network 10.0.0.0/"), -1);
+	ck_assert_int_eq(parse("--network 10.0.0.0"), -1);
+	ck_assert_int_eq(parse("--network /16"), -1);
+	ck_assert_int_eq(parse("--network 100000000.0.0.0000/16"), -1);
+}
+END_TEST
+
+START_TEST(option_read_network_bounds_the_prefix)
+{
+	ck_assert_int_eq(parse("--bounded 10.0.0.0/8"), 3);
+	ck_assert_int_eq(parse("--bounded 10.0.0.0/30"), 3);
+	ck_assert_int_eq(parse("--bounded 10.0.0.0/31"), -1);
+	check_refused("--bounded 0.0.0.0/7",
+		      "option --bounded: \"0.0.0.0/7\" found, allowed: "
+		      "a network such as 10.0.0.0/16, its prefix length "
+		      "from 8 to 30");
+}
+END_TEST
+
+static bool is_taken(const char *name)
+{
+	char allowed[OPTIONS_ERROR_LEN];
+
+	return option_read_interface(&table[6], name, &config, allowed);
+}
+
+START_TEST(option_read_interface_takes_what_the_kernel_takes)
+{
+	ck_assert(is_taken("tun0"));
+	ck_assert(is_taken("tun%d"));
+	ck_assert(is_taken("fifteen-letters"));
+	ck_assert_str_eq(config.tun, "fifteen-letters");
+	ck_assert(!is_taken(""));
+	ck_assert(!is_taken("sixteen--letters"));
+	ck_assert(!is_taken("a/b"));
+	ck_assert(!is_taken("a b"));
+	ck_assert(!is_taken("a\tb"));
+	ck_assert(!is_taken("a:b"));
+	ck_assert(!is_taken("."));
+	ck_assert(!is_taken(".."));
+	ck_assert(!is_taken("tun%"));
+	ck_assert(!is_taken("tun%s"));
+	ck_assert(!is_taken("t%d%d"));
+	ck_assert_str_eq(config.tun, "fifteen-letters");
+}
+END_TEST
+
+START_TEST(option_read_text_has_a_limit)
+{
+	char text[OPTIONS_TEXT_LEN + 1], allowed[OPTIONS_ERROR_LEN];
+
+	memset(text, 'x', sizeof(text));
+	text[OPTIONS_TEXT_LEN] = '\0';
+	ck_assert(!option_read_text(&table[5], text, &config, allowed));
+	ck_assert(!option_read_list(&table[1], text, &config, allowed));
+	ck_assert_str_eq(allowed, "1 to 255 characters");
+	ck_assert(!option_read_text(&table[5], "", &config, allowed));
+	text[OPTIONS_TEXT_LEN - 1] = '\0';
+	ck_assert(option_read_text(&table[5], text, &config, allowed));
+	ck_assert_str_eq(config.server, text);
+}
+END_TEST
+
+START_TEST(options_print_is_aligned_within_80_columns)
+{
+	static const struct option_def long_name = {
+		0, "a-rather-long-option-name", "ARGUMENT", "long",
+		option_read_text, 0, 0, 0,
+	};
+	struct option_def some[3] = { table[0], table[1], long_name };
+	size_t size;
+	char *text;
+	FILE *file;
+
+	file = open_memstream(&text, &size);
+	options_print(some, 3, file);
+	fclose(file);
+	ck_assert_str_eq(text,
+"  -p, --port N          TCP port [2002]\n"
+"  -l, --listen ADDRESS  listen on this address; repeatable [every address, "
+"IPv4\n"
+"                        and IPv6, each on a socket of its own]\n"
+"      --a-rather-long-option-name ARGUMENT\n"
+"                        long\n");
+	free(text);
+}
+END_TEST
+
+static Suite *options_suite(void)
+{
+	Suite *suite = suite_create("options");
+	TCase *tcase = tcase_create("options");
+
+	tcase_add_test(tcase, options_every_kind_is_stored);
+	tcase_add_test(tcase, options_other_words_go_to_the_end);
+	tcase_add_test(tcase, options_double_dash_ends_them);
+	tcase_add_test(tcase, options_abbreviation_is_understood);
+	tcase_add_test(tcase, options_wrong_usage_is_explained);
+	tcase_add_test(tcase, options_wrong_value_leaves_configuration);
+	tcase_add_test(tcase, options_endless_value_fits_the_error);
+	tcase_add_test(tcase, options_full_list_is_refused);
+	tcase_add_test(tcase, option_number_takes_digits_alone);
+	tcase_add_test(tcase, option_read_ipv4_wants_a_dotted_quad);
+	tcase_add_test(tcase, option_read_network_wants_host_bits_zero);
+	tcase_add_test(tcase, option_read_network_bounds_the_prefix);
+	tcase_add_test(tcase,
+		       option_read_interface_takes_what_the_kernel_takes);
+	tcase_add_test(tcase, option_read_text_has_a_limit);
+	tcase_add_test(tcase, options_print_is_aligned_within_80_columns);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
+
+int main(void)
+{
+	SRunner *runner = srunner_create(options_suite());
+	int n_failed;
+
+	srunner_run_all(runner, CK_ENV);
+	n_failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return n_failed ? 1 : 0;
+}
