@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* The server's settings and the command line that sets them. */
+#include "server/config.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "common/sock.h"
+#include "server/addrpool.h"
+
+#define MEMBER(name) offsetof(struct server_config, name)
+
+static const struct option_def table[] = {
+	{ 'p', "port", "N", "TCP port to listen on [2002]",
+	  option_read_u32, MEMBER(port), 1, 65535 },
+	{ 'l', "listen", "ADDRESS",
+	  "address to listen on, repeatable [every address, IPv4 and IPv6]",
+	  option_read_list, MEMBER(listen), 0, 0 },
+	{ 0, "network", "CIDR",
+	  "the tunnel's network; its first host address is the server's own "
+	  "[10.0.0.0/16]",
+	  option_read_network, MEMBER(network), 0, 0 },
+	{ 0, "tun", "NAME", "TUN interface to create [tun%d]",
+	  option_read_interface, MEMBER(tun), 0, 0 },
+	{ 0, "no-tun", NULL,
+	  "a hub between clients only; needs no privilege",
+	  option_read_flag, MEMBER(no_tun), 0, 0 },
+	{ 0, "mtu", "N", "longest packet in the tunnel, bytes [1500]",
+	  option_read_u32, MEMBER(mtu), 576, 65535 },
+	{ 0, "idle-timeout", "SECONDS",
+	  "close a client from which nothing came for this long [60]",
+	  option_read_u32, MEMBER(idle_timeout_s), 2, 65535 },
+	{ 0, "max-clients", "N",
+	  "clients with an address at once [as many as the network has]",
+	  option_read_u32, MEMBER(max_clients), 1, UINT32_MAX },
+	{ 0, "max-clients-per-source", "N",
+	  "of them, from one IPv4 address or IPv6 /64 [any number]",
+	  option_read_u32, MEMBER(max_clients_per_source), 1, UINT32_MAX },
+	{ 0, "max-pending", "N",
+	  "connections without an address yet, in all [4096]",
+	  option_read_u32, MEMBER(max_pending), 1, UINT32_MAX },
+	{ 0, "max-pending-per-source", "N",
+	  "of them, from one source [1024]",
+	  option_read_u32, MEMBER(max_pending_per_source), 1, UINT32_MAX },
+	{ 0, "connect-rate", "N",
+	  "connections a second from one source, ten times that at once; 0: "
+	  "no limit [1000]",
+	  option_read_u32, MEMBER(connect_rate), 0, 1000000 },
+	{ 0, "client-queue", "KIB",
+	  "what may wait for one client that reads too slowly, KiB [256]",
+	  option_read_u32, MEMBER(client_queue_kib), 128, 65536 },
+	{ 0, "client-queue-packets", "N", "the same in packets [4096]",
+	  option_read_u32, MEMBER(client_queue_packets), 16, 1000000 },
+	{ 0, "queue-memory", "MIB",
+	  "what may wait for all clients together, MiB [512]",
+	  option_read_u32, MEMBER(queue_memory_mib), 1, 1048576 },
+	{ 0, "stall-timeout", "SECONDS",
+	  "close a client that takes none of its data for this long [15]",
+	  option_read_u32, MEMBER(stall_timeout_s), 1, 3600 },
+	{ 0, "flush-timeout", "SECONDS",
+	  "at the end, time for clients to take what waits for them [3]",
+	  option_read_u32, MEMBER(flush_timeout_s), 0, 3600 },
+	{ 0, "congestion", "NAME",
+	  "congestion control of the clients' connections; \"kernel\": as the "
+	  "system has it [" SOCK_CONGESTION "]",
+	  option_read_text, MEMBER(congestion), 0, 0 },
+	{ 'v', "verbose", NULL, "log details",
+	  option_read_count, MEMBER(verbose), 0, 0 },
+	{ 'q', "quiet", NULL, "log warnings and errors only",
+	  option_read_flag, MEMBER(quiet), 0, 0 },
+	{ 'h', "help", NULL, "print this and exit",
+	  option_read_flag, MEMBER(help), 0, 0 },
+	{ 'V', "version", NULL, "print the version and exit",
+	  option_read_flag, MEMBER(version), 0, 0 },
+};
+
+enum { N_OPTIONS = sizeof(table) / sizeof(table[0]) };
+
+static bool check(const struct server_config *config,
+		  char error[OPTIONS_ERROR_LEN])
+{
+	uint8_t prefix_len = config->network.prefix_len;
+	unsigned int first = config->network.address >> 24;
+
+	if (prefix_len < ADDRPOOL_MIN_PREFIX ||
+	    prefix_len > ADDRPOOL_MAX_PREFIX) {
+		snprintf(error, OPTIONS_ERROR_LEN,
+			 "--network: /%u is not possible; allowed are /%d to "
+			 "/%d", prefix_len, ADDRPOOL_MIN_PREFIX,
+			 ADDRPOOL_MAX_PREFIX);
+		return false;
+	}
+	if (first == 0 || first == 127 || first >= 224) {
+		snprintf(error, OPTIONS_ERROR_LEN,
+			 "--network: %u.0.0.0/8 holds no host addresses",
+			 first);
+		return false;
+	}
+	if (config->verbose > 0 && config->quiet) {
+		snprintf(error, OPTIONS_ERROR_LEN,
+			 "--verbose and --quiet exclude each other");
+		return false;
+	}
+	return true;
+}
+
+bool config_parse(struct server_config *config, int argc, char **argv,
+		  char error[OPTIONS_ERROR_LEN])
+{
+	int rest;
+
+	memset(config, 0, sizeof(*config));
+	config->port = 2002;
+	config->network.address = 0x0a000000;
+	config->network.prefix_len = 16;
+	strcpy(config->congestion, SOCK_CONGESTION);
+	strcpy(config->tun, "tun%d");
+	config->mtu = 1500;
+	config->idle_timeout_s = 60;
+	config->max_pending = 4096;
+	config->max_pending_per_source = 1024;
+	config->connect_rate = 1000;
+	config->client_queue_kib = 256;
+	config->client_queue_packets = 4096;
+	config->queue_memory_mib = 512;
+	config->stall_timeout_s = 15;
+	config->flush_timeout_s = 3;
+	rest = options_parse(table, N_OPTIONS, argc, argv, config, error);
+	if (rest < 0)
+		return false;
+	if (config->help || config->version)
+		return true;
+	if (rest < argc) {
+		snprintf(error, OPTIONS_ERROR_LEN,
+			 "unexpected argument \"%.80s\"; srv takes options "
+			 "only", argv[rest]);
+		return false;
+	}
+	return check(config, error);
+}
+
+void config_print_help(FILE *to)
+{
+	fputs("Usage: srv [OPTION]...\n"
+	      "Run the hub of a simplevpn: accept clients over TCP, give each "
+	      "an address,\nand route packets between them and this host.\n\n",
+	      to);
+	options_print(table, N_OPTIONS, to);
+	fputs("\nSignals: INT, TERM end it cleanly; USR1 logs the counters.\n",
+	      to);
+}

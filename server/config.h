@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* The server's settings and the command line that sets them. */
+#ifndef SERVER_CONFIG_H
+#define SERVER_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/options.h"
+
+struct server_config {
+	uint32_t port;
+	struct option_list listen;	/* addresses; none: every one */
+	struct option_network network;
+	char tun[OPTIONS_TEXT_LEN];
+	bool no_tun;
+	uint32_t mtu;			/* bytes */
+	uint32_t idle_timeout_s;
+	uint32_t max_clients;		/* 0: as many as there are addresses */
+	uint32_t max_clients_per_source;	/* 0: any number */
+	uint32_t max_pending;		/* connections without an address */
+	uint32_t max_pending_per_source;
+	uint32_t client_queue_kib;	/* of one client, KiB */
+	uint32_t client_queue_packets;
+	uint32_t queue_memory_mib;	/* of all clients, MiB */
+	uint32_t stall_timeout_s;
+	uint32_t flush_timeout_s;
+	char congestion[OPTIONS_TEXT_LEN];
+	uint32_t connect_rate;		/* a second and source; 0: any */
+	unsigned int verbose;
+	bool quiet;
+	bool help, version;
+};
+
+/*
+ * Defaults, then the command line.  False: error is one clear line.  Main
+ * thread.
+ */
+bool config_parse(struct server_config *config, int argc, char **argv,
+		  char error[OPTIONS_ERROR_LEN]);
+
+void config_print_help(FILE *to);
+
+#endif

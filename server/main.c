@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The server program: options, start, signals, and the stop in exact reverse.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+
+#include "common/exit.h"
+#include "common/log.h"
+#include "common/version.h"
+#include "server/accept.h"
+#include "server/addrpool.h"
+#include "server/admission.h"
+#include "server/client.h"
+#include "server/config.h"
+#include "server/drain.h"
+#include "server/gateway.h"
+#include "server/join.h"
+#include "server/registry.h"
+#include "server/route.h"
+#include "server/server.h"
+
+enum {
+	WAIT_MS = 2,			/* egress_wait(); docs/design.md */
+	CONNECT_BURST = 10,		/* times the rate */
+	PENALTY_MS = 2000,		/* each connection that was no client's */
+	PENALTY_THRESHOLD_MS = 10000,
+	PENALTY_MAX_MS = 60000,
+};
+
+/* Everything that start() makes and stop() undoes. */
+struct program {
+	struct server server;
+	struct server_config config;
+	struct acceptor *acceptor;
+	sigset_t signals;
+};
+
+/* A thread and a descriptor a client: allow as many as the system lets us. */
+static void raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+	    limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	/* A huge page behind each client's few touched pages would cost 2 MiB
+	 * a client (Documentation/admin-guide/mm/transhuge.rst). */
+	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+}
+
+/* Before the first thread, so that all inherit it: main alone sees signals. */
+static void block_signals(sigset_t *signals)
+{
+	sigemptyset(signals);
+	sigaddset(signals, SIGINT);
+	sigaddset(signals, SIGTERM);
+	sigaddset(signals, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void set_up_limits(struct server *server)
+{
+	const struct server_config *config = server->config;
+
+	server->limits.queue_bytes = config->client_queue_kib * 1024;
+	server->limits.queue_packets = config->client_queue_packets;
+	server->limits.memory = (uint64_t)config->queue_memory_mib << 20;
+	server->limits.stall_ms = config->stall_timeout_s * 1000;
+	server->limits.wait_ms = WAIT_MS;
+}
+
+static void set_up_addresses(struct server *server)
+{
+	const struct option_network *network = &server->config->network;
+
+	server->netmask = 0xffffffffU << (32 - network->prefix_len);
+	server->network = network->address & server->netmask;
+	server->address = server->network + 1;
+}
+
+static struct admission *open_admission(const struct server_config *config)
+{
+	struct admission_limits limits = {
+		.max_pending = config->max_pending,
+		.max_pending_source = config->max_pending_per_source,
+		.rate_source = config->connect_rate,
+		.burst_source = CONNECT_BURST * config->connect_rate,
+		.max_clients_source = config->max_clients_per_source,
+		.penalty_ms = PENALTY_MS,
+		.penalty_threshold_ms = PENALTY_THRESHOLD_MS,
+		.penalty_max_ms = PENALTY_MAX_MS,
+	};
+	uint64_t seed[2] = { 0, 0 };
+
+	/* Early at boot there may be no entropy: a guessable hash then. */
+	if (getrandom(seed, sizeof(seed), GRND_NONBLOCK) < 0)
+		log_debug("getrandom: %s", strerror(errno));
+	return admission_new(&limits, seed);
+}
+
+/* The parts without a thread.  EXIT_OK or an exit code, after logging why. */
+static int open_parts(struct program *p)
+{
+	struct server *server = &p->server;
+	uint8_t prefix_len = p->config.network.prefix_len;
+	uint32_t max = p->config.max_clients;
+	int error;
+
+	server->pool = addrpool_new(server->network, prefix_len,
+				    server->address, max ? max : UINT32_MAX);
+	server->routes = route_new(server->network, prefix_len);
+	server->registry = registry_new();
+	server->admission = open_admission(&p->config);
+	if (!server->pool || !server->routes || !server->registry ||
+	    !server->admission) {
+		log_error("out of memory");
+		return EXIT_ERROR;
+	}
+	if (!p->config.no_tun) {
+		error = gateway_open(server);
+		if (error)
+			return error == -EPERM || error == -EACCES ?
+				EXIT_PERMISSION : EXIT_ERROR;
+	}
+	p->acceptor = accept_open(server);
+	return p->acceptor ? EXIT_OK : EXIT_ERROR;
+}
+
+static void close_parts(struct program *p)
+{
+	accept_close(p->acceptor);
+	gateway_close(p->server.gateway);
+	admission_free(p->server.admission);
+	registry_free(p->server.registry);
+	route_free(p->server.routes);
+	addrpool_free(p->server.pool);
+}
+
+static void log_ready(const struct program *p)
+{
+	char address[JOIN_TEXT_LEN];
+
+	join_address_text(p->server.address, address);
+	if (p->server.gateway)
+		log_notice("simplevpn %s: port %u, %s/%u on %s",
+			   SIMPLEVPN_VERSION, p->config.port, address,
+			   p->config.network.prefix_len,
+			   gateway_name(p->server.gateway));
+	else
+		log_notice("simplevpn %s: port %u, network of %s/%u, no TUN",
+			   SIMPLEVPN_VERSION, p->config.port, address,
+			   p->config.network.prefix_len);
+}
+
+/* The threads.  0 or -errno, then none runs. */
+static int start_threads(struct program *p)
+{
+	struct server *server = &p->server;
+	int error = log_start_writer();
+
+	if (error)
+		return error;
+	server->drain = drain_new(&server->limits);
+	if (!server->drain) {
+		error = -errno;
+		goto err_log;
+	}
+	error = server->gateway ? gateway_start(server->gateway) : 0;
+	if (error)
+		goto err_drain;
+	error = accept_start(p->acceptor);
+	if (error)
+		goto err_gateway;
+	return 0;
+
+err_gateway:
+	if (server->gateway)
+		gateway_stop(server->gateway);
+err_drain:
+	drain_free(server->drain);
+err_log:
+	log_stop_writer();
+	return error;
+}
+
+static void end_client(struct client *client, void *arg)
+{
+	(void)arg;
+	client_end(client);
+}
+
+static void close_clients(struct registry *registry)
+{
+	struct pollfd fd = { .fd = registry_fd(registry), .events = POLLIN };
+
+	registry_visit(registry, end_client, NULL);
+	while (registry_count(registry) > 0) {
+		poll(&fd, 1, -1);
+		registry_reap(registry);
+	}
+}
+
+static void stop_threads(struct program *p)
+{
+	accept_stop(p->acceptor);
+	if (p->server.gateway)
+		gateway_stop(p->server.gateway);
+	close_clients(p->server.registry);
+	drain_free(p->server.drain);
+	log_notice("ended");
+	log_stop_writer();
+}
+
+static void log_client(struct client *client, void *arg)
+{
+	(void)arg;
+	client_log(client);
+}
+
+static void log_statistics(const struct server *server)
+{
+	struct stats total = { 0 };
+
+	registry_visit(server->registry, log_client, NULL);
+	if (server->gateway) {
+		stats_log("gateway",
+			  &gateway_endpoint(server->gateway)->stats);
+		stats_add(&total, &gateway_endpoint(server->gateway)->stats);
+	}
+	registry_total(server->registry, &total);
+	stats_log("total", &total);
+	log_notice("clients=%u addresses_held=%u addresses_free=%u "
+		   "queue_bytes=%llu", registry_count(server->registry),
+		   addrpool_held(server->pool),
+		   addrpool_size(server->pool) - addrpool_held(server->pool),
+		   (unsigned long long)drain_queue_memory(server->drain));
+}
+
+/* Until a signal says to end. */
+static void wait_for_end(const struct program *p)
+{
+	siginfo_t info;
+	int signal_number;
+
+	for (;;) {
+		signal_number = sigwaitinfo(&p->signals, &info);
+		if (signal_number == SIGUSR1) {
+			log_statistics(&p->server);
+		} else if (signal_number > 0) {
+			log_notice("SIG%s: ending",
+				   sigabbrev_np(signal_number));
+			return;
+		}
+	}
+}
+
+static int run(struct program *p)
+{
+	int error, code;
+
+	raise_limits();
+	block_signals(&p->signals);
+	p->server.config = &p->config;
+	set_up_limits(&p->server);
+	set_up_addresses(&p->server);
+	code = open_parts(p);
+	if (code == EXIT_OK) {
+		error = start_threads(p);
+		if (error) {
+			log_error("cannot start: %s", strerror(-error));
+			code = EXIT_ERROR;
+		} else {
+			log_ready(p);
+			wait_for_end(p);
+			stop_threads(p);
+			if (p->server.gateway &&
+			    gateway_failed(p->server.gateway))
+				code = EXIT_ERROR;
+		}
+	}
+	close_parts(p);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	char error[OPTIONS_ERROR_LEN];
+	static struct program program;
+
+	if (!config_parse(&program.config, argc, argv, error)) {
+		fprintf(stderr, "srv: %s (srv --help lists the options)\n",
+			error);
+		return EXIT_USAGE;
+	}
+	if (program.config.help) {
+		config_print_help(stdout);
+		return EXIT_OK;
+	}
+	if (program.config.version) {
+		puts("srv (simplevpn) " SIMPLEVPN_VERSION);
+		return EXIT_OK;
+	}
+	log_init("srv", program.config.verbose ? LOG_LEVEL_DEBUG :
+		 program.config.quiet ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO);
+	return run(&program);
+}

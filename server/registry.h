@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The set of live clients, and those whose thread has ended and waits to be
+ * joined.  A thread never joins or frees itself: it announces its end here and
+ * the accept thread (at shutdown: the main thread) reaps it.
+ *
+ * Any thread may call unless a function says otherwise.
+ */
+#ifndef SERVER_REGISTRY_H
+#define SERVER_REGISTRY_H
+
+#include <stdint.h>
+
+#include "server/stats.h"
+
+struct client;
+struct registry;
+
+/* NULL: errno says why. */
+struct registry *registry_new(void);
+/* No client is left. */
+void registry_free(struct registry *r);
+
+void registry_add(struct registry *r, struct client *client);
+/* Undo registry_add() for a client whose thread was never started. */
+void registry_remove(struct registry *r, struct client *client);
+/* The client's own thread, as its last act. */
+void registry_finish(struct registry *r, struct client *client);
+
+/* Readable while there is somebody to reap: for poll(). */
+int registry_fd(const struct registry *r);
+/* Join the threads that ended and drop their clients.  One thread at a time. */
+void registry_reap(struct registry *r);
+
+/* Clients that were added and are not yet reaped. */
+uint32_t registry_count(struct registry *r);
+
+/*
+ * Call visit for every live client under the registry's lock: it must not
+ * block or lock anything but leaves.
+ */
+void registry_visit(struct registry *r,
+		    void (*visit)(struct client *client, void *arg),
+		    void *arg);
+
+/* Add the counters of all clients, live and gone, to *total. */
+void registry_total(struct registry *r, struct stats *total);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The parts of the server, and who may do what.
+ *
+ * Threads
+ *   main      waits for signals; starts and stops everything (main.c)
+ *   accept    one; waits on the listening sockets, starts client threads, joins
+ *             those that ended (accept.c)
+ *   client    one a client; blocks in recv() on its socket alone (client.c),
+ *             and hands over what it reads (forward.c)
+ *   drain     one; waits in epoll for congested sockets (drain.c)
+ *   gateway   one; waits in poll() for the TUN (gateway.c)
+ *   log       one; writes log lines (common/log.c)
+ *
+ * Lock order, outermost first
+ *   egress lock, then the drain's.  The registry's, a stripe of the route
+ *   table's, the address pool's and the admission's are leaves: nothing is locked under them.
+ *   No lock is held across a call that blocks; the egress lock is held across
+ *   non-blocking sends to its own socket, which is what keeps messages whole.
+ */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include <stdint.h>
+
+#include "server/egress.h"
+
+struct addrpool;
+struct admission;
+struct drain;
+struct gateway;
+struct registry;
+struct route_table;
+struct server_config;
+
+/* All members are immutable once the first thread runs. */
+struct server {
+	const struct server_config *config;
+	uint32_t network;	/* addresses in host byte order */
+	uint32_t netmask;
+	uint32_t address;	/* the server's own */
+	struct egress_limits limits;
+	struct addrpool *pool;
+	struct admission *admission;
+	struct route_table *routes;
+	struct drain *drain;
+	struct registry *registry;
+	struct gateway *gateway;	/* NULL: a hub without a TUN */
+};
+
+#endif
