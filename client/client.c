@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of the client.
+ *
+ * Theory of operation: one attempt is connect, join, move packets, until the
+ * connection ends.  Every end has a sentence for people and an event for
+ * reconnect.c, which says how long to wait and which address to ask for next.
+ * The TUN interface with its address and routes stands over all attempts, so
+ * that connections through the tunnel outlive the server's restart.  Only a
+ * signal, the loss of the interface, or an interface that cannot be configured
+ * end the program.
+ */
+#include "client/client.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "client/config.h"
+#include "client/counters.h"
+#include "client/link.h"
+#include "client/netup.h"
+#include "client/pump.h"
+#include "client/reconnect.h"
+#include "client/signals.h"
+#include "common/clock.h"
+#include "common/exit.h"
+#include "common/log.h"
+#include "common/tun.h"
+#include "proto/session.h"
+
+enum {
+	/* What a server means that says nothing of them. */
+	BASE_PREFIX_LEN = 16,
+	BASE_MTU = 1500,
+	WHY_LEN = 400,
+	ADDRESS_LEN = 16,
+	PATH_LEN = 200,
+	EXIT_NOT_YET = -1,
+};
+
+struct client {
+	const struct cli_config *config;
+	struct counters counters;
+	struct signals signals;
+	struct tun tun;
+	struct netup netup;
+	struct pump *pump;
+	struct link link;
+	struct session session;
+	struct reconnect reconnect;
+	/* How the last attempt ended. */
+	enum reconnect_event end;
+	char why[WHY_LEN];
+};
+
+static void address_text(uint32_t address, char text[ADDRESS_LEN])
+{
+	snprintf(text, ADDRESS_LEN, "%u.%u.%u.%u", address >> 24,
+		 address >> 16 & 0xff, address >> 8 & 0xff, address & 0xff);
+}
+
+/* Tell reconnect.c of an event; for an end, the wait in milliseconds. */
+static uint64_t tell_reconnect(struct client *c, enum reconnect_event event,
+			       uint32_t retry_ms)
+{
+	struct reconnect_input input = {
+		.event = event,
+		.address = c->session.address,
+		.server_capable = c->session.server_capable,
+		.retry_ms = retry_ms,
+		.now_ms = clock_now_ms(),
+	};
+
+	if (getrandom(&input.random, sizeof(input.random), GRND_NONBLOCK) < 0)
+		input.random = (uint32_t)clock_now_ns();
+	return reconnect_next(&c->reconnect, &input);
+}
+
+/* ---- the interface ---- */
+
+static int no_permission(const char *what)
+{
+	char path[PATH_LEN];
+	ssize_t len;
+
+	len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	path[len < 0 ? 0 : len] = '\0';
+	log_error("no permission to %s: run cli as root, or once: setcap "
+		  "cap_net_admin+ep %s", what, len > 0 ? path : "cli");
+	return EXIT_PERMISSION;
+}
+
+static int open_tun(struct client *c)
+{
+	const char *missing;
+	int error;
+
+	error = tun_open(&c->tun, c->config->tun);
+	switch (-error) {
+	case 0:
+		break;
+	case EPERM:
+	case EACCES:
+		return no_permission("create a TUN interface");
+	case ENOENT:
+	case ENODEV:
+		log_error("this kernel has no TUN interfaces (/dev/net/tun); "
+			  "try: modprobe tun");
+		return EXIT_ERROR;
+	case EBUSY:
+		log_error("interface %s is in use by another program",
+			  c->config->tun);
+		return EXIT_ERROR;
+	default:
+		log_error("cannot create TUN interface %s: %s",
+			  c->config->tun, strerror(-error));
+		return EXIT_ERROR;
+	}
+	missing = tun_missing_offloads(&c->tun);
+	log_debug("interface %s created, offloads missing: %s", c->tun.name,
+		  missing != NULL ? missing : "none");
+	return EXIT_NOT_YET;
+}
+
+static void settings_from(const struct client *c, struct netup_settings *out)
+{
+	const struct msg_options *options = &c->session.options;
+
+	memset(out, 0, sizeof(*out));
+	out->address = c->session.address;
+	out->prefix_len = 32;
+	out->mtu = options->has_mtu ? options->mtu : BASE_MTU;
+	if (!c->config->routes)
+		return;
+	out->prefix_len = options->has_prefix_len ? options->prefix_len :
+						    BASE_PREFIX_LEN;
+	out->n_routes = options->n_routes;
+	memcpy(out->routes, options->routes, sizeof(out->routes));
+}
+
+/* Make the interface what the session says; EXIT_NOT_YET: it is. */
+static int set_up_interface(struct client *c)
+{
+	struct netup_settings settings;
+	int error;
+
+	settings_from(c, &settings);
+	error = netup_apply(&c->netup, &settings, &c->link.peer);
+	if (error == -EPERM || error == -EACCES)
+		return no_permission("configure the interface");
+	if (error != 0) {
+		log_error("cannot configure interface %s: %s", c->tun.name,
+			  strerror(-error));
+		return EXIT_ERROR;
+	}
+	pump_set_mtu(c->pump, settings.mtu);
+	return EXIT_NOT_YET;
+}
+
+/* ---- what happens in a connection ---- */
+
+static int on_assigned(struct client *c)
+{
+	const struct msg_options *options = &c->session.options;
+	int code;
+
+	if (c->session.server_capable)
+		log_debug("the server pushes options: keepalive %u s, idle "
+			  "timeout %u s, %u routes; super-packets: %s",
+			  options->keepalive_s, options->idle_timeout_s,
+			  options->n_routes,
+			  c->session.rules.segments ? "yes" : "no");
+	else
+		log_debug("the server knows only the base protocol");
+	if (c->config->address != 0 && c->config->address != c->session.address)
+		log_warning("the server gave another address than the one that "
+			    "was asked for");
+	code = set_up_interface(c);
+	if (code != EXIT_NOT_YET)
+		return code;
+	if (!c->reconnect.joined && c->counters.joins++ > 0) {
+		c->counters.reconnects++;
+		pump_discard_stale(c->pump);
+	}
+	tell_reconnect(c, RECONNECT_JOINED, 0);
+	return EXIT_NOT_YET;
+}
+
+/* Options that came later replace those of the reply, one by one. */
+static int on_options(struct client *c)
+{
+	const struct msg_options *pushed = &c->session.pushed;
+	struct msg_options *options = &c->session.options;
+	bool changed = false;
+
+	if (pushed->has_retry) {
+		log_info("the server will be gone for a moment");
+		tell_reconnect(c, RECONNECT_RETRY_AFTER, pushed->retry_ms);
+	}
+	if (pushed->has_mtu) {
+		options->has_mtu = true;
+		options->mtu = pushed->mtu;
+		changed = true;
+	}
+	if (pushed->has_prefix_len) {
+		options->has_prefix_len = true;
+		options->prefix_len = pushed->prefix_len;
+		changed = true;
+	}
+	if (pushed->n_routes > 0) {
+		options->n_routes = pushed->n_routes;
+		memcpy(options->routes, pushed->routes,
+		       sizeof(options->routes));
+		changed = true;
+	}
+	return changed ? set_up_interface(c) : EXIT_NOT_YET;
+}
+
+static void on_refused(struct client *c)
+{
+	const struct msg_options *reason = &c->session.pushed;
+	char what[ADDRESS_LEN + 16] = "us";
+	char text[ADDRESS_LEN];
+
+	c->end = RECONNECT_REFUSED;
+	if (reason->error == MSG_ERROR_ADDRESS_TAKEN ||
+	    reason->error == MSG_ERROR_ADDRESS_NOT_ALLOWED)
+		c->end = RECONNECT_ADDRESS_REFUSED;
+	if (c->end == RECONNECT_ADDRESS_REFUSED &&
+	    c->session.config.wanted != 0) {
+		address_text(c->session.config.wanted, text);
+		snprintf(what, sizeof(what), "address %s", text);
+	}
+	snprintf(c->why, sizeof(c->why), "the server refused %s: %s", what,
+		 reason->error_text[0] != '\0' ?
+		 reason->error_text : msg_error_text(reason->error));
+	if (reason->has_retry)
+		tell_reconnect(c, RECONNECT_RETRY_AFTER, reason->retry_ms);
+}
+
+static void on_closed(struct client *c)
+{
+	const char *why = "server closed the connection";
+
+	c->end = RECONNECT_LOST;
+	if (c->session.state == SESSION_JOINING) {
+		c->end = RECONNECT_NO_REPLY;
+		why = c->session.config.wanted != 0 ?
+		      "address already in use (the server closed without a "
+		      "reply)" : "the server closed without a reply";
+	}
+	snprintf(c->why, sizeof(c->why), "%s", why);
+}
+
+/* Whether the reply was still missing when the time was over. */
+static void on_timed_out(struct client *c)
+{
+	c->end = RECONNECT_LOST;
+	snprintf(c->why, sizeof(c->why), "%s", c->session.address == 0 ?
+		 "the server did not answer the address request" :
+		 "the server does not answer");
+}
+
+static void on_failed(struct client *c, const char *why)
+{
+	c->end = RECONNECT_LOST;
+	snprintf(c->why, sizeof(c->why), "connection lost: %s", why);
+}
+
+/* Handle one event; *over says that the connection ended. */
+static int handle(struct client *c, enum pump_event event, bool *over)
+{
+	*over = event != PUMP_ASSIGNED && event != PUMP_OPTIONS;
+	switch (event) {
+	case PUMP_NONE:
+		break;
+	case PUMP_ASSIGNED:
+		return on_assigned(c);
+	case PUMP_OPTIONS:
+		return on_options(c);
+	case PUMP_REFUSED:
+		on_refused(c);
+		break;
+	case PUMP_BROKEN:
+		on_failed(c, frame_error_name(pump_frame_error(c->pump)));
+		break;
+	case PUMP_TIMED_OUT:
+		on_timed_out(c);
+		break;
+	case PUMP_CLOSED:
+		on_closed(c);
+		break;
+	case PUMP_FAILED:
+		on_failed(c, strerror(pump_errno(c->pump)));
+		break;
+	case PUMP_STOPPED:
+		return EXIT_OK;
+	case PUMP_TUN_GONE:
+		log_error("interface %s is gone: %s", c->tun.name,
+			  strerror(pump_errno(c->pump)));
+		return EXIT_ERROR;
+	}
+	return EXIT_NOT_YET;
+}
+
+/* ---- attempts ---- */
+
+static int move_packets(struct client *c)
+{
+	const struct session_config wish = {
+		.wanted = c->reconnect.wanted,
+		.flags = MSG_FLAG_OPTIONS | MSG_FLAG_SEGMENTS,
+		.keepalive_s = (uint16_t)c->config->keepalive_s,
+	};
+	int code = EXIT_NOT_YET;
+	bool over = false;
+
+	session_init(&c->session, &wish);
+	session_start(&c->session, clock_now_ms());
+	pump_start(c->pump, c->link.fd, &c->session);
+	while (!over && code == EXIT_NOT_YET)
+		code = handle(c, pump_run(c->pump), &over);
+	pump_end(c->pump);
+	return code;
+}
+
+/*
+ * A client that is refused time and again says so in one line a time, without
+ * the news that the server could be reached.
+ */
+static enum log_level connected_level(const struct client *c)
+{
+	return c->end == RECONNECT_ADDRESS_REFUSED ||
+	       c->end == RECONNECT_REFUSED || c->end == RECONNECT_NO_REPLY ?
+	       LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+}
+
+/* One connection from beginning to end; EXIT_NOT_YET: try again. */
+static int attempt(struct client *c)
+{
+	int code;
+
+	c->link.congestion = c->config->congestion;
+	switch (link_open(&c->link, c->config->server,
+			  (uint16_t)c->config->port, &c->signals, c->why,
+			  sizeof(c->why))) {
+	case LINK_STOPPED:
+		return EXIT_OK;
+	case LINK_FAILED:
+		c->end = RECONNECT_LOST;
+		return EXIT_NOT_YET;
+	case LINK_OPEN:
+		break;
+	}
+	log_at(connected_level(c), "connected to %s", c->link.text);
+	code = move_packets(c);
+	link_close(&c->link);
+	return code;
+}
+
+static int attempt_for_ever(struct client *c)
+{
+	uint64_t wait_ms;
+	int code;
+
+	for (;;) {
+		code = attempt(c);
+		if (code != EXIT_NOT_YET)
+			return code;
+		wait_ms = tell_reconnect(c, c->end, 0);
+		if (wait_ms == 0) {
+			log_warning("%s; asking for another address", c->why);
+			continue;
+		}
+		log_warning("%s; next try in %" PRIu64 ".%" PRIu64 " s",
+			    c->why, wait_ms / 1000, wait_ms % 1000 / 100);
+		if (signals_wait(&c->signals, -1, 0, clock_now_ms() + wait_ms)
+		    == SIGNALS_STOP)
+			return EXIT_OK;
+	}
+}
+
+static int run_with_tun(struct client *c)
+{
+	int code = EXIT_ERROR;
+	int error;
+
+	error = netup_init(&c->netup, &c->tun);
+	if (error != 0) {
+		log_error("cannot open rtnetlink: %s", strerror(-error));
+		return EXIT_ERROR;
+	}
+	c->pump = pump_new(&c->tun, &c->signals, &c->counters);
+	if (c->pump == NULL)
+		log_error("out of memory");
+	else
+		code = attempt_for_ever(c);
+	pump_free(c->pump);
+	netup_fini(&c->netup);
+	return code;
+}
+
+int client_run(const struct cli_config *config)
+{
+	struct client *c;
+	int code, error;
+
+	c = calloc(1, sizeof(*c));
+	if (c == NULL) {
+		log_error("out of memory");
+		return EXIT_ERROR;
+	}
+	c->config = config;
+	reconnect_init(&c->reconnect, config->address);
+	error = signals_init(&c->signals, &c->counters);
+	if (error == 0)
+		error = log_start_writer();
+	if (error != 0) {
+		log_error("cannot start: %s", strerror(-error));
+		code = EXIT_ERROR;
+		goto out;
+	}
+	code = open_tun(c);
+	if (code == EXIT_NOT_YET) {
+		code = run_with_tun(c);
+		tun_close(&c->tun);
+	}
+	log_stop_writer();
+out:
+	signals_fini(&c->signals);
+	free(c);
+	return code;
+}

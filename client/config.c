@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line of cli. */
+#include "client/config.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/session.h"
+#include "common/sock.h"
+
+enum {
+	DEFAULT_PORT = 2002,
+	/* A server closes after 60 s of silence unless it is told otherwise;
+	 * an hour is for those that are. */
+	KEEPALIVE_MAX_S = 3600,
+};
+
+/* As it is written; what -s means is known only when all is read. */
+struct command_line {
+	struct cli_config config;
+	char server[OPTIONS_TEXT_LEN];	/* -s */
+	uint32_t address;		/* -a */
+};
+
+#define MEMBER(name) offsetof(struct command_line, name)
+
+static option_reader read_host_address;
+
+static const struct option_def table[] = {
+	{ 's', "server", "HOST", "name or address of the server; beside a HOST "
+	  "argument it is the static address, like -a",
+	  option_read_text, MEMBER(server), 0, 0 },
+	{ 'a', "address", "ADDRESS", "ask for this static address [any free "
+	  "one]", read_host_address, MEMBER(address), 0, 0 },
+	{ 'p', "port", "N", "TCP port of the server [2002]", option_read_u32,
+	  MEMBER(config.port), 1, 65535 },
+	{ 0, "tun", "NAME", "name of the interface [tun%d: the kernel picks]",
+	  option_read_interface, MEMBER(config.tun), 0, 0 },
+	{ 0, "keepalive", "SECONDS", "silence before a keepalive is sent [what "
+	  "the server says, else 15]", option_read_u32,
+	  MEMBER(config.keepalive_s), 1, KEEPALIVE_MAX_S },
+	{ 0, "congestion", "NAME", "congestion control of the connection; "
+	  "\"kernel\": as the system has it [" SOCK_CONGESTION "]",
+	  option_read_text, MEMBER(config.congestion), 0, 0 },
+	{ 0, "no-route", NULL, "set the address alone: no route to the network "
+	  "or beyond", option_read_clear, MEMBER(config.routes), 0, 0 },
+	{ 'v', "verbose", NULL, "say more", option_read_count,
+	  MEMBER(config.verbose), 0, 0 },
+	{ 'q', "quiet", NULL, "say only what is wrong", option_read_flag,
+	  MEMBER(config.quiet), 0, 0 },
+	{ 'h', "help", NULL, "print this help and exit", option_read_flag,
+	  MEMBER(config.help), 0, 0 },
+	{ 'V', "version", NULL, "print the version and exit", option_read_flag,
+	  MEMBER(config.version), 0, 0 },
+};
+
+enum { TABLE_LEN = sizeof(table) / sizeof(table[0]) };
+
+/*
+ * An address that one host can have.  0.0.0.0 and 255.255.255.255 would even
+ * be read as other messages by a server.
+ */
+static bool read_host_address(const struct option_def *def, const char *text,
+			      void *config, char error[OPTIONS_ERROR_LEN])
+{
+	const struct option_def here = { .name = def->name, .offset = 0 };
+	uint32_t address, net;
+
+	if (!option_read_ipv4(&here, text, &address, error))
+		return false;
+	net = address >> 24;
+	if (net == 0 || net == 127 || net >= 224) {
+		snprintf(error, OPTIONS_ERROR_LEN,
+			 "the IPv4 address of a host, such as 10.0.0.7");
+		return false;
+	}
+	memcpy((char *)config + def->offset, &address, sizeof(address));
+	return true;
+}
+
+/* The server is the argument, so -s is the static address. */
+static bool take_argument(struct command_line *line, const char *argument,
+			  char error[OPTIONS_ERROR_LEN])
+{
+	static const struct option_def to_address = { .name = "server" };
+	char allowed[OPTIONS_ERROR_LEN];
+	uint32_t address = 0;
+
+	if (*argument == '\0' || strlen(argument) >= OPTIONS_TEXT_LEN) {
+		snprintf(error, OPTIONS_ERROR_LEN,
+			 "the server's name is empty or too long");
+		return false;
+	}
+	memcpy(line->config.server, argument, strlen(argument) + 1);
+	if (line->server[0] == '\0')
+		return true;
+	if (!read_host_address(&to_address, line->server, &address, allowed)) {
+		snprintf(error, OPTIONS_ERROR_LEN,
+			 "-s %.40s: with the server as an argument, -s is the "
+			 "static address: %.90s", line->server, allowed);
+		return false;
+	}
+	if (line->address != 0 && line->address != address) {
+		snprintf(error, OPTIONS_ERROR_LEN,
+			 "-s and -a ask for two different addresses");
+		return false;
+	}
+	line->address = address;
+	return true;
+}
+
+static bool check(struct command_line *line, int n_arguments, char **arguments,
+		  char error[OPTIONS_ERROR_LEN])
+{
+	if (line->config.quiet && line->config.verbose > 0) {
+		snprintf(error, OPTIONS_ERROR_LEN,
+			 "-q and -v exclude each other");
+		return false;
+	}
+	if (n_arguments > 1) {
+		snprintf(error, OPTIONS_ERROR_LEN,
+			 "'%.80s' is one argument too many: one server only",
+			 arguments[1]);
+		return false;
+	}
+	if (n_arguments == 1)
+		return take_argument(line, arguments[0], error);
+	if (line->server[0] == '\0') {
+		snprintf(error, OPTIONS_ERROR_LEN,
+			 "no server given (cli -s HOST; --help says more)");
+		return false;
+	}
+	memcpy(line->config.server, line->server, sizeof(line->server));
+	return true;
+}
+
+bool config_read(struct cli_config *config, int argc, char **argv,
+		 char error[OPTIONS_ERROR_LEN])
+{
+	struct command_line line;
+	int first;
+
+	memset(&line, 0, sizeof(line));
+	line.config.port = DEFAULT_PORT;
+	line.config.routes = true;
+	snprintf(line.config.tun, sizeof(line.config.tun), "tun%%d");
+	snprintf(line.config.congestion, sizeof(line.config.congestion),
+		 SOCK_CONGESTION);
+	first = options_parse(table, TABLE_LEN, argc, argv, &line, error);
+	if (first < 0)
+		return false;
+	if (!line.config.help && !line.config.version &&
+	    !check(&line, argc - first, argv + first, error))
+		return false;
+	line.config.address = line.address;
+	*config = line.config;
+	return true;
+}
+
+void config_print_help(FILE *to)
+{
+	fputs("usage: cli [options] -s HOST\n"
+	      "       cli [options] HOST\n"
+	      "\n"
+	      "Join this machine to the virtual network of a simplevpn server "
+	      "and stay in it.\n"
+	      "\n"
+	      "Options:\n", to);
+	options_print(table, TABLE_LEN, to);
+	fputs("\n"
+	      "Examples:\n"
+	      "  cli -s vpn.example.org               any free address\n"
+	      "  cli -s vpn.example.org -a 10.0.0.7   a static address\n"
+	      "  cli vpn.example.org -s 10.0.0.7      the same\n"
+	      "\n"
+	      "It runs in the foreground until SIGINT or SIGTERM, and "
+	      "reconnects by itself.\n"
+	      "SIGUSR1 prints counters.  It needs CAP_NET_ADMIN: run it as "
+	      "root.\n"
+	      "Exit codes: 0 ended by a signal, 1 failure, 2 wrong usage, "
+	      "4 no permission.\n", to);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line of cli.  Main thread, before anything else. */
+#ifndef CLIENT_CONFIG_H
+#define CLIENT_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/options.h"
+
+struct cli_config {
+	char server[OPTIONS_TEXT_LEN];	/* name or address */
+	uint32_t port;
+	uint32_t address;		/* static address; 0: dynamic */
+	char tun[OPTIONS_TEXT_LEN];	/* interface name, may hold %d */
+	char congestion[OPTIONS_TEXT_LEN];	/* of the connection */
+	uint32_t keepalive_s;		/* 0: the server's word */
+	bool routes;			/* the network and what is pushed */
+	unsigned int verbose;
+	bool quiet, help, version;
+};
+
+/*
+ * Read the command line.  False: error has one line that says what is wrong.
+ * With help or version nothing else is checked.
+ */
+bool config_read(struct cli_config *config, int argc, char **argv,
+		 char error[OPTIONS_ERROR_LEN]);
+
+void config_print_help(FILE *to);
+
+#endif

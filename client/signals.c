@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* Signals as a descriptor; waiting that hears them. */
+#include "client/signals.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+
+int signals_init(struct signals *signals, const struct counters *counters)
+{
+	sigset_t mask;
+
+	signals->counters = counters;
+	signals->fd = -1;
+	/* A closed pipe behind stderr is no reason to die. */
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGUSR1);
+	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+		return -errno;
+	signals->fd = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
+	return signals->fd < 0 ? -errno : 0;
+}
+
+void signals_fini(struct signals *signals)
+{
+	if (signals->fd >= 0)
+		close(signals->fd);
+	signals->fd = -1;
+}
+
+bool signals_stop(struct signals *signals)
+{
+	struct signalfd_siginfo info;
+
+	while (read(signals->fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGUSR1) {
+			counters_log(signals->counters);
+			continue;
+		}
+		log_info("ended by %s",
+			 info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
+		return true;
+	}
+	return false;
+}
+
+static int milliseconds_until(uint64_t deadline_ms)
+{
+	uint64_t now_ms = clock_now_ms();
+
+	if (deadline_ms <= now_ms)
+		return 0;
+	if (deadline_ms - now_ms > INT_MAX)
+		return INT_MAX;
+	return (int)(deadline_ms - now_ms);
+}
+
+enum signals_wait signals_wait(struct signals *signals, int fd, short events,
+			       uint64_t deadline_ms)
+{
+	struct pollfd fds[2] = {
+		{ .fd = signals->fd, .events = POLLIN },
+		{ .fd = fd, .events = events },
+	};
+	int timeout_ms;
+
+	for (;;) {
+		timeout_ms = milliseconds_until(deadline_ms);
+		if (poll(fds, 2, timeout_ms) <= 0) {
+			if (timeout_ms == 0)
+				return SIGNALS_TIMEOUT;
+			continue;
+		}
+		if (fds[0].revents != 0 && signals_stop(signals))
+			return SIGNALS_STOP;
+		if (fds[1].revents != 0)
+			return SIGNALS_READY;
+	}
+}
