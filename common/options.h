@@ -55,7 +55,8 @@ option_reader option_read_u32;		/* [uint32_t] within min..max */
 option_reader option_read_text;		/* [char[OPTIONS_TEXT_LEN]] not empty */
 option_reader option_read_list;		/* [struct option_list] appends */
 option_reader option_read_ipv4;		/* [uint32_t] host byte order */
-option_reader option_read_network;	/* [struct option_network] host bits 0 */
+option_reader option_read_network;	/* [struct option_network] no host
+					 * bits; min..max: prefix length */
 option_reader option_read_interface;	/* [char[OPTIONS_TEXT_LEN]] IFNAMSIZ,
 					 * no '/', no space; %d allowed */
 option_reader option_read_count;	/* [unsigned int] adds one (-v -v) */

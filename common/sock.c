@@ -89,6 +89,14 @@ static int set_int(int fd, int level, int option, int value)
 	       -errno : 0;
 }
 
+int sock_congestion(int fd, const char *name)
+{
+	if (strcmp(name, SOCK_CONGESTION_KERNEL) == 0)
+		return 0;
+	return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name,
+			  (socklen_t)strlen(name)) < 0 ? -errno : 0;
+}
+
 int sock_tune(int fd, uint32_t notsent_lowat, uint32_t user_timeout_ms)
 {
 	int err;

@@ -27,6 +27,22 @@ int sock_listen(const char *address, uint16_t port, int *fds, int max,
  */
 int sock_tune(int fd, uint32_t notsent_lowat, uint32_t user_timeout_ms);
 
+/*
+ * Which congestion control the tunnel's connections use unless told otherwise.
+ * A pacing one such as bbr holds back what the tunnel's own queues and the
+ * flows inside them regulate already (docs/benchmarks.md has the figures).
+ */
+#define SOCK_CONGESTION "cubic"
+/* The word that leaves the choice to the kernel. */
+#define SOCK_CONGESTION_KERNEL "kernel"
+
+/*
+ * Use this congestion control (tcp(7), TCP_CONGESTION) on the socket, and, if
+ * it listens, on all that it accepts.  0 or -errno: -ENOENT, the kernel has
+ * none of that name; -EPERM, it takes CAP_NET_ADMIN.
+ */
+int sock_congestion(int fd, const char *name);
+
 /* The IPv6 address of a peer; of an IPv4 one the mapped form (RFC 4291). */
 void sock_ipv6(const struct sockaddr_storage *address, uint8_t out[16]);
 

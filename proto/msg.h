@@ -26,7 +26,7 @@ enum {
 /* Bytes 10-11 of a capable request and its reply: what an end can take. */
 enum msg_flag {
 	MSG_FLAG_OPTIONS = 1 << 0,	/* options in replies */
-	MSG_FLAG_SEGMENTS = 1 << 1,	/* super-packets and partial checksums */
+	MSG_FLAG_SEGMENTS = 1 << 1,	/* super-packets, partial checksums */
 	MSG_FLAG_IPV6 = 1 << 2,		/* IPv6 packets as data */
 };
 
@@ -53,7 +53,7 @@ struct msg_route {
 	uint8_t prefix_len;
 };
 
-/* Every member but the flags is optional; has_* or a count says what is there. */
+/* Every member is optional; has_* or a count says what is there. */
 struct msg_options {
 	bool has_prefix_len, has_server, has_mtu, has_keepalive;
 	bool has_idle_timeout, has_error, has_retry;
@@ -61,7 +61,7 @@ struct msg_options {
 	uint32_t server;	/* the server's own tunnel address */
 	uint16_t mtu;		/* bytes, longest packet the tunnel takes */
 	uint16_t keepalive_s;	/* seconds of silence before a keepalive */
-	uint16_t idle_timeout_s;	/* silence after which the server closes */
+	uint16_t idle_timeout_s;	/* silence, then the server closes */
 	uint32_t retry_ms;	/* come back no sooner than this */
 	uint16_t error;		/* enum msg_error, or one of a later version */
 	unsigned int n_routes;

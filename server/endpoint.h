@@ -39,8 +39,8 @@ enum close_reason {
 struct endpoint {
 	_Atomic uint32_t references;		/* [a] */
 	void (*release)(struct endpoint *e);	/* [I] */
-	/* Ask a client to end; idempotent, any thread, never blocks. */
-	void (*shut)(struct endpoint *e, enum close_reason reason);	/* [I] */
+	/* [I] Ask a client to end; idempotent, any thread, never blocks. */
+	void (*shut)(struct endpoint *e, enum close_reason reason);
 	uint8_t peer[16];			/* [I] IPv6 or mapped IPv4 */
 	_Atomic uint64_t heard_ms;	/* [r] when something came last */
 	_Atomic uint32_t probe_ms;	/* [r] a live client is not silent for

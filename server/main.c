@@ -31,7 +31,7 @@
 enum {
 	WAIT_MS = 2,			/* egress_wait(); docs/design.md */
 	CONNECT_BURST = 10,		/* times the rate */
-	PENALTY_MS = 2000,		/* each connection that was no client's */
+	PENALTY_MS = 2000,		/* for one that was no client's */
 	PENALTY_THRESHOLD_MS = 10000,
 	PENALTY_MAX_MS = 60000,
 };

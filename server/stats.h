@@ -60,7 +60,8 @@ const char *drop_reason_name(enum drop_reason reason);
 /* Add all of *from to *to; the caller is the one writer of *to. */
 void stats_add(struct stats *to, const struct stats *from);
 
-/* Log the counters in lines that begin with label; drops of zero are left out. */
+/* Log the counters in lines that begin with label; drops that are zero are
+ * left out. */
 void stats_log(const char *label, const struct stats *stats);
 
 #endif
