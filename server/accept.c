@@ -49,15 +49,18 @@ struct acceptor {
 	int listeners[MAX_LISTENERS];	/* [I] */
 };
 
-static void refuse_one(struct acceptor *a, int listener)
+/* False: giving up the spare one has not freed what is missing. */
+static bool refuse_one(struct acceptor *a, int listener)
 {
-	int fd;
+	int fd, error;
 
 	close(a->spare_fd);
 	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	error = fd < 0 ? errno : 0;
 	if (fd >= 0)
 		close(fd);
 	a->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return a->spare_fd >= 0 && (fd >= 0 || error == EAGAIN);
 }
 
 /* False: resources are short, leave the sockets alone for a while. */
@@ -74,8 +77,7 @@ static bool accept_failed(struct acceptor *a, int listener, int error)
 			    strerror(error));
 		if (a->spare_fd < 0)
 			return false;
-		refuse_one(a, listener);
-		return a->spare_fd >= 0;
+		return refuse_one(a, listener);
 	case ENOBUFS:
 	case ENOMEM:
 		log_limited(&limit, LOG_LEVEL_WARNING,

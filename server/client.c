@@ -35,7 +35,7 @@
 #include "server/server.h"
 
 enum {
-	BUFFER_SIZE = 256 * 1024,
+	BUFFER_SIZE = 192 * 1024,	/* three quarters of a client queue */
 	QUIET_PAGE = 4096,	/* of the buffer, kept by idle clients */
 	JOIN_DEADLINE_MS = 10000,
 	SETTLE_MS = 100,

@@ -329,11 +329,11 @@ static bool is_drained(const struct egress *e)
 	return e->closed || (e->control_len == 0 && queue_is_empty(e));
 }
 
-/* Less than half of the queue is left, so there is room for another batch. */
+/* So little is queued that what a client reads at once fits as well. */
 static bool has_room(const struct egress *e)
 {
 	return e->closed || !e->queue ||
-	       flowq_bytes(e->queue) <= e->limits->queue_bytes / 2;
+	       flowq_bytes(e->queue) <= e->limits->queue_bytes / 4;
 }
 
 /* Wait for a condition of the egress, or until ms from now are over. */
@@ -360,7 +360,8 @@ void egress_wait(struct egress *e, uint64_t *deadline_ms)
 		now_ms = clock_now_ms();
 		if (*deadline_ms == 0)
 			*deadline_ms = now_ms + wait_ms;
-		if (now_ms < *deadline_ms && now_ms < e->progress_ms + wait_ms)
+		if (now_ms < *deadline_ms && now_ms < e->progress_ms +
+					      e->limits->patience_ms)
 			wait_locked(e, has_room, *deadline_ms - now_ms);
 	}
 	pthread_mutex_unlock(&e->lock);

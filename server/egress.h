@@ -41,6 +41,7 @@ struct egress_limits {
 	uint32_t queue_packets;
 	uint32_t stall_ms;	/* queued data and no progress: closed */
 	uint32_t wait_ms;	/* of one batch in egress_wait(); 0: never */
+	uint32_t patience_ms;	/* no progress for so long: not waited for */
 	uint64_t memory;	/* that all queues may take together, bytes */
 };
 
@@ -84,9 +85,9 @@ void egress_send(struct egress *e, const struct iovec *iov, int n,
 
 /*
  * Wait a moment for a client that reads, but not as fast as it is sent to:
- * while its queue is more than half full, until *deadline_ms, and not at all
- * if it has taken nothing for limits.wait_ms.  The caller's own sender is
- * slowed down instead of losing packets.  *deadline_ms of 0 is set to
+ * while its queue is more than a quarter full, until *deadline_ms, and not at
+ * all if it has taken nothing for limits.patience_ms.  The caller's own sender
+ * is slowed down instead of losing packets.  *deadline_ms of 0 is set to
  * limits.wait_ms from now when there is reason to wait.  A client's own
  * thread.
  */

@@ -229,8 +229,11 @@ static int configure(const struct gateway *g, const struct server *server)
 	struct netcfg *nc = netcfg_open();
 	int error;
 
-	if (!nc)
-		return -errno;
+	if (!nc) {
+		error = -errno;
+		log_error("cannot open rtnetlink: %s", strerror(-error));
+		return error;
+	}
 	error = netcfg_address_add(nc, g->tun.ifindex, server->address,
 				   server->config->network.prefix_len);
 	if (!error)
@@ -272,15 +275,20 @@ int gateway_open(struct server *server)
 	struct gateway *g = calloc(1, sizeof(*g));
 	int error = -ENOMEM;
 
-	if (!g)
+	if (!g) {
+		log_error("out of memory");
 		return -ENOMEM;
+	}
 	g->area = mmap(NULL, READ_AREA + batch_size, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (g->area == MAP_FAILED)
+	if (g->area == MAP_FAILED) {
+		log_error("out of memory");
 		goto err_free;
+	}
 	g->stop_fd = eventfd(0, EFD_CLOEXEC);
 	if (g->stop_fd < 0) {
 		error = -errno;
+		log_error("eventfd: %s", strerror(errno));
 		goto err_unmap;
 	}
 	error = open_tun(g, server->config);

@@ -29,7 +29,8 @@
 #include "server/server.h"
 
 enum {
-	WAIT_MS = 2,			/* egress_wait(); docs/design.md */
+	WAIT_MS = 5,			/* egress_wait(); docs/design.md */
+	PATIENCE_MS = 50,
 	CONNECT_BURST = 10,		/* times the rate */
 	PENALTY_MS = 2000,		/* for one that was no client's */
 	PENALTY_THRESHOLD_MS = 10000,
@@ -79,6 +80,7 @@ static void set_up_limits(struct server *server)
 	server->limits.memory = (uint64_t)config->queue_memory_mib << 20;
 	server->limits.stall_ms = config->stall_timeout_s * 1000;
 	server->limits.wait_ms = WAIT_MS;
+	server->limits.patience_ms = PATIENCE_MS;
 }
 
 static void set_up_addresses(struct server *server)
