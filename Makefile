@@ -42,6 +42,7 @@ unit_cli_config := client/config common/options
 unit_coalesce := common/coalesce common/segment proto/ippkt
 unit_egress := server/egress server/drain common/flowq
 unit_flowq := common/flowq proto/ippkt
+unit_flow := tests/perf/flow tests/perf/perf
 unit_forward := $(addprefix server/,forward egress drain route) \
 	common/flowq common/segment common/coalesce proto/ippkt proto/frame
 unit_frame := proto/frame
@@ -97,6 +98,8 @@ help:
 #: make unit | e2e    one kind of test; UNITS="msg frame", E2E="tests/e2e/05*"
 #: make asan | tsan   build with sanitizers into build/MODE, unit and e2e tests
 #: make fuzz          each fuzz target for FUZZ_SECONDS (20)
+#: make bench         compare with a relay and other VPNs, write docs/benchmarks.md;
+#:                    PARTS="hub e2e peers congestion"
 #: make lint          cppcheck, clang-tidy, shellcheck, the order of modules
 #: make coverage      how many lines of each file the tests run
 #: make install       to DESTDIR/PREFIX (/usr/local)
@@ -191,6 +194,10 @@ fuzz: $(FUZZ)
 			-timeout=10 -artifact_prefix=$$target. \
 			$$target.corpus || status=1; \
 	done; exit $$status
+
+bench: $(BIN)/srv $(BIN)/cli
+	@tests/perf/bench.sh setup
+	@tests/perf/bench.sh $(PARTS)
 
 lint:
 	@$(RUN) gate lint tests/lint.sh
