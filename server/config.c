@@ -141,11 +141,13 @@ bool config_parse(struct server_config *config, int argc, char **argv,
 
 void config_print_help(FILE *to)
 {
-	fputs("Usage: srv [OPTION]...\n"
+	fputs("usage: srv [options]\n\n"
 	      "Run the hub of a simplevpn: accept clients over TCP, give each "
-	      "an address,\nand route packets between them and this host.\n\n",
-	      to);
+	      "an address,\nand route packets between them and this host.\n\n"
+	      "Options:\n", to);
 	options_print(table, N_OPTIONS, to);
-	fputs("\nSignals: INT, TERM end it cleanly; USR1 logs the counters.\n",
-	      to);
+	fputs("\nIt runs in the foreground until SIGINT or SIGTERM; SIGUSR1 logs "
+	      "the counters.\nIt needs CAP_NET_ADMIN for its TUN: run it as "
+	      "root, or use --no-tun.\nExit codes: 0 ended by a signal, 1 "
+	      "failure, 2 wrong usage, 4 no permission.\n", to);
 }

@@ -151,7 +151,7 @@ START_TEST(config_help_names_every_option)
 	ck_assert_ptr_nonnull(to);
 	config_print_help(to);
 	fclose(to);
-	ck_assert_int_eq(strncmp(text, "Usage: srv ", 11), 0);
+	ck_assert_int_eq(strncmp(text, "usage: srv ", 11), 0);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		ck_assert_msg(strstr(text, names[i]), "no %s", names[i]);
 	free(text);
