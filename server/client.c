@@ -237,13 +237,14 @@ static void echo(struct client *c, const uint8_t *message, uint64_t now_ms)
 static bool answer_request(struct client *c, const uint8_t *message,
 			   uint64_t now_ms)
 {
-	static struct log_limit moves;
+	static struct log_limit moves, refusals;
 	bool first = !c->rules.joined;
 	struct join join;
 
 	forward_flush(&c->forward);	/* its packets had the old address */
 	if (!join_answer(&join, c->server, &c->endpoint, message)) {
-		log_info("%s refused: %s", c->peer, join.reason);
+		log_limited(&refusals, LOG_LEVEL_INFO, "%s refused: %s",
+			    c->peer, join.reason);
 		return false;
 	}
 	if (!first) {

@@ -394,7 +394,9 @@ static bool send_queued_locked(struct egress *e, int max_iov)
 	ssize_t sent;
 	int i, n;
 
-	n = flowq_peek(e->queue, iov, max_iov, DRAIN_BYTES, clock_now_ns());
+	/* At the end nothing is too old to be had (CoDel looks at the time). */
+	n = flowq_peek(e->queue, iov, max_iov, DRAIN_BYTES,
+		       e->ending ? 0 : clock_now_ns());
 	count_queue_drops_locked(e);
 	if (n == 0)
 		return false;

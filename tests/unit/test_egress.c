@@ -697,12 +697,12 @@ static void *wait_for_queue(void *arg)
 	return NULL;
 }
 
-START_TEST(egress_wait_ends_when_half_the_queue_is_free)
+START_TEST(egress_wait_ends_when_a_quarter_is_left)
 {
 	const struct egress_limits limits = {
 		.queue_bytes = 30 * ODD_LEN, .queue_packets = 4096,
 		.stall_ms = LONG_MS, .memory = UINT64_MAX,
-		.wait_ms = LONG_MS,
+		.wait_ms = LONG_MS, .patience_ms = LONG_MS,
 	};
 	struct drain *drain = new_drain(&limits);
 	struct waiter w = { 0 };
@@ -717,7 +717,7 @@ START_TEST(egress_wait_ends_when_half_the_queue_is_free)
 			 0);
 	while (w.tid == 0 || thread_state(w.tid) != 'S')
 		sched_yield();
-	while (end_queued(&end) > 15 * ODD_LEN)
+	while (end_queued(&end) > 7 * ODD_LEN)
 		read_message(&end, &flow, &number);
 	pthread_join(w.thread, NULL);
 	ends_fini(&end, 1, drain);
@@ -732,11 +732,12 @@ START_TEST(egress_wait_for_nothing_returns_at_once)
 	struct end end;
 
 	limits.wait_ms = LONG_MS;
+	limits.patience_ms = LONG_MS;
 	drain = new_drain(&limits);
 	end_init(&end, drain, &limits, SMALL);
 	e = &end.endpoint.egress;
 	wait_once(e);
-	send_burst(&end, 0, 30, ODD_LEN);	/* not half of the queue */
+	send_burst(&end, 0, 30, ODD_LEN);	/* not a quarter of the queue */
 	wait_once(e);
 	limits.queue_bytes = 10 * ODD_LEN;
 	pthread_mutex_lock(&e->lock);
@@ -757,6 +758,7 @@ START_TEST(egress_wait_is_bounded)
 	struct end end;
 
 	limits.wait_ms = 20;
+	limits.patience_ms = LONG_MS;
 	limits.queue_bytes = 30 * ODD_LEN;
 	drain = new_drain(&limits);
 	end_init(&end, drain, &limits, SMALL);
@@ -902,7 +904,7 @@ static Suite *egress_suite(void)
 	tcase_add_test(tc,
 		       egress_over_the_memory_limit_drops_whole_messages);
 	tcase_add_test(tc, egress_with_the_oldest_queue_is_evicted);
-	tcase_add_test(tc, egress_wait_ends_when_half_the_queue_is_free);
+	tcase_add_test(tc, egress_wait_ends_when_a_quarter_is_left);
 	tcase_add_test(tc, egress_wait_for_nothing_returns_at_once);
 	tcase_add_test(tc, egress_wait_is_bounded);
 	tcase_add_test(tc, egress_flush_waits_until_all_has_left);
