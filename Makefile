@@ -32,13 +32,19 @@ objects = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1))))
 PROTO := $(call objects,proto/*.c)
 SHARED := $(PROTO) $(call objects,common/*.c)
 PROGRAMS := $(addprefix $(BIN)/,srv cli device)
-TOOLS := $(addprefix $(B)/tests/tools/,raw baseserver)
+TOOLS := $(addprefix $(B)/tests/tools/,raw baseserver hashed hostile)
+SHIM := $(B)/tests/faults/shim.so
 E2E ?= $(sort $(wildcard tests/e2e/[0-9]*.sh))
 
 # Each unit test and all the objects that it is linked with.
 unit_addrpool := server/addrpool
 unit_admission := server/admission
 unit_cli_config := client/config common/options
+# The server on a kernel in miniature: tests/fuzz/fake_io.h.
+unit_client := $(addprefix fake/,$(addprefix server/,client join forward \
+	egress drain route addrpool registry admission stats) common/flowq \
+	common/sock common/coalesce common/segment tests/fuzz/fake_io) \
+	common/log proto/frame proto/ippkt proto/msg
 unit_coalesce := common/coalesce common/segment proto/ippkt
 unit_egress := server/egress server/drain common/flowq
 unit_flowq := common/flowq proto/ippkt
@@ -69,9 +75,23 @@ UNIT_BINS := $(addprefix $(B)/tests/unit/test_,$(UNITS))
 NO_LINE := $(filter-out $(UNIT_LINES),$(patsubst tests/unit/test_%.c,%,\
 	$(wildcard tests/unit/test_*.c)))
 
-FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+# Fuzz targets: sources and flags that one has beyond what all have.
+FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard \
+	tests/fuzz/fuzz_*.c)))
+FUZZ ?= $(FUZZ_NAMES)
 FUZZED := $(sort $(wildcard proto/*.c)) common/segment.c common/coalesce.c \
 	common/flowq.c
+FUZZ_INPUTS := $(FUZZED) $(wildcard server/*.[ch] common/*.[ch] proto/*.h \
+	tests/fuzz/*.[ch]) Makefile
+sources_fuzz_options := server/config.c common/options.c
+sources_fuzz_server := tests/fuzz/fake_io.c $(patsubst %,server/%.c,accept \
+	addrpool admission drain egress forward gateway join registry route \
+	stats)
+flags_fake := -DFAKE_IO -include tests/fuzz/fake_io.h
+flags_fuzz_server := $(flags_fake) -Wl,--wrap=egress_control
+coverage_fuzz_server := -fno-sanitize-coverage=trace-cmp
+options_fuzz_server := -max_len=200
+options_fuzz_options := -dict=tests/fuzz/fuzz_options.dict
 
 TALLY ?= build/tally
 RUN := tests/run.sh $(TALLY)
@@ -83,7 +103,7 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2))
 
 .PHONY: all srv cli device tests check unit e2e freestanding demo asan tsan
-.PHONY: fuzz lint coverage install clean help needs
+.PHONY: fuzz fuzz-keep fuzz-replay mutate lint coverage install clean help needs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -97,9 +117,15 @@ help:
 #: make demo          a hub, two clients and a device in network namespaces
 #: make unit | e2e    one kind of test; UNITS="msg frame", E2E="tests/e2e/05*"
 #: make asan | tsan   build with sanitizers into build/MODE, unit and e2e tests
-#: make fuzz          each fuzz target for FUZZ_SECONDS (20)
+#: make fuzz          each fuzz target for FUZZ_SECONDS (20); FUZZ="fuzz_msg"
+#: make fuzz-replay   run them over the inputs in tests/fuzz/corpus
+#: make fuzz-keep     add what make fuzz found to tests/fuzz/corpus
+#: make mutate        take each security check out: does its test notice?
 #: make bench         compare with a relay and other VPNs, write docs/benchmarks.md;
 #:                    PARTS="hub e2e peers congestion"
+#: make scale         15,000 clients at once, measured; writes docs/scale.md
+#: make churn         64 clients at random, CHURN_SECONDS (600), sanitizers
+#: make soak          SOAK_SECONDS (3600) with hostile clients, memory flat
 #: make lint          cppcheck, clang-tidy, shellcheck, the order of modules
 #: make coverage      how many lines of each file the tests run
 #: make install       to DESTDIR/PREFIX (/usr/local)
@@ -125,6 +151,12 @@ $(PROGRAMS) $(TOOLS) $(UNIT_BINS):
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lmnl
 
+# Loaded in front of a program, so no part of it and not sanitized with it.
+$(SHIM): tests/faults/shim.c | needs
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
+
 # The protocol's core has no libc under it; the example device does.
 $(PROTO): FREESTANDING := -ffreestanding
 
@@ -133,22 +165,36 @@ $(B)/%.o: %.c | needs
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(FREESTANDING) -MMD -MP -c -o $@ $<
 
+$(B)/fake/%.o: %.c | needs
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(flags_fake) -MMD -MP -c -o $@ $<
+
 build/freestanding/%.o: %.c | needs
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -O2 -I. $(WARNINGS) -ffreestanding -MMD -MP -c -o $@ $<
 
-build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZED) Makefile
+fuzz_compile = $(BASE_CFLAGS) $(flags_$(@F)) -g \
+	-fno-sanitize-recover=all -o $@ $< $(FUZZED) $(sources_$(@F))
+
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_INPUTS)
 	@mkdir -p $(@D)
 	$(call say,CLANG,$@)
-	$(Q)$(CLANG) $(BASE_CFLAGS) -g -O1 \
-		-fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all -o $@ $< $(FUZZED)
+	$(Q)$(CLANG) -O2 -fsanitize=fuzzer,address,undefined \
+		$(coverage_$(@F)) $(fuzz_compile)
+
+# The same without libFuzzer, for inputs that are kept.
+build/replay/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_INPUTS)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) -O1 -fsanitize=address,undefined $(fuzz_compile) \
+		tests/fuzz/replay.c
 
 # Says at once, and by name, what a build on this machine would lack.
 needs:
 	@CC="$(CC)" tests/setup.sh --only-look build
 
-tests: $(PROGRAMS) $(TOOLS) $(UNIT_BINS)
+tests: $(PROGRAMS) $(TOOLS) $(SHIM) $(UNIT_BINS)
 
 # Packages come first, and what depends on them is looked up only afterwards.
 check:
@@ -164,7 +210,7 @@ unit: $(UNIT_BINS)
 	$(if $(NO_LINE),$(error no line in the Makefile for test_$(NO_LINE)))
 	@TOP=. $(RUN) unit $(UNIT_BINS)
 
-e2e: $(PROGRAMS) $(TOOLS)
+e2e: $(PROGRAMS) $(TOOLS) $(SHIM)
 	@$(PROGRAM_PATHS) $(RUN) e2e $(E2E)
 
 # All that proto/ may want from outside is mem*: see proto/frame.h.
@@ -186,18 +232,67 @@ asan tsan:
 		$(MAKE) --no-print-directory MODE=$@ $$part || status=1; \
 	done; exit $$status
 
-fuzz: $(FUZZ)
-	@status=0; for target in $(FUZZ); do \
-		mkdir -p $$target.corpus; \
+# What is found goes to build/fuzz; fuzz-keep keeps the inputs that matter.
+fuzz: $(addprefix build/fuzz/,$(FUZZ))
+	@status=0; $(foreach target,$(FUZZ), \
+		mkdir -p build/fuzz/$(target).corpus; \
 		GROUP=fuzz TEST_BOUND=$$(($(FUZZ_SECONDS) + 60)) $(RUN) gate \
-			$${target##*/} $$target -max_total_time=$(FUZZ_SECONDS) \
-			-timeout=10 -artifact_prefix=$$target. \
-			$$target.corpus || status=1; \
-	done; exit $$status
+			$(target) build/fuzz/$(target) \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+			-artifact_prefix=build/fuzz/$(target). \
+			$(options_$(target)) build/fuzz/$(target).corpus \
+			$(wildcard tests/fuzz/corpus/$(target)) || status=1;) \
+	exit $$status
 
-bench: $(BIN)/srv $(BIN)/cli
-	@tests/perf/bench.sh setup
-	@tests/perf/bench.sh $(PARTS)
+fuzz-keep: $(addprefix build/fuzz/,$(FUZZ))
+	@$(foreach target,$(FUZZ), \
+		kept=tests/fuzz/corpus/$(target); \
+		rm -rf build/fuzz/$(target).kept; \
+		mkdir -p build/fuzz/$(target).kept build/fuzz/$(target).corpus \
+			$$kept; \
+		build/fuzz/$(target) -merge=1 $(options_$(target)) \
+			build/fuzz/$(target).kept build/fuzz/$(target).corpus \
+			$$kept 2>&1 | tail -1 && rm -rf $$kept && \
+		mv build/fuzz/$(target).kept $$kept;)
+
+fuzz-replay: $(addprefix build/replay/,$(FUZZ))
+	@status=0; $(foreach target,$(FUZZ), \
+		GROUP="kept inputs" $(RUN) gate $(target) \
+			build/replay/$(target) tests/fuzz/corpus/$(target) || \
+			status=1;) \
+	exit $$status
+
+# --- many clients, for long: not part of check ---
+
+SCALE_TOOLS := $(addprefix $(B)/tests/scale/,crowd hostile)
+SCALE := nice tests/scale
+
+$(B)/tests/scale/crowd: $(PROTO) $(B)/client/reconnect.o \
+	$(addprefix $(B)/tests/scale/,peer.o ledger.o stamp.o traffic.o \
+	churn.o storm.o)
+$(B)/tests/scale/hostile: $(B)/tests/tools/packet.o
+$(SCALE_TOOLS): %: %.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+.PHONY: scale churn soak
+scale churn soak: export SRV = $(BIN)/srv
+scale churn soak: export CROWD = $(B)/tests/scale/crowd
+scale churn soak: export HOSTILE = $(B)/tests/scale/hostile
+
+scale: $(BIN)/srv $(SCALE_TOOLS)
+	@$(SCALE)/scale.sh docs/scale.md
+
+churn: $(BIN)/srv $(SCALE_TOOLS)
+	@$(MAKE) --no-print-directory MODE=asan build/asan/srv
+	@$(MAKE) --no-print-directory MODE=tsan build/tsan/srv
+	@$(SCALE)/churn.sh build/tsan/srv build/asan/srv $(BIN)/srv
+
+soak: $(BIN)/srv $(SCALE_TOOLS)
+	@$(SCALE)/soak.sh
+
+mutate:
+	@tests/mutate.sh
 
 lint:
 	@$(RUN) gate lint tests/lint.sh

@@ -49,6 +49,7 @@ needs_of_check() {
 	need program pkg-config pkg-config
 	need program nm binutils
 	need program setpriv util-linux
+	need program nft nftables
 }
 
 needs_of_ci() {

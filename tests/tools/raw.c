@@ -706,6 +706,17 @@ static bool run_reset(struct raw *raw, int n, char **word)
 	return run_close(raw, n, word);
 }
 
+/* As after a power cut: the kernel forgets the connection in silence. */
+static bool run_vanish(struct raw *raw, int n, char **word)
+{
+	int on = 1;
+
+	if (raw->fd >= 0 && setsockopt(raw->fd, IPPROTO_TCP, TCP_REPAIR, &on,
+				       sizeof(on)) < 0)
+		return wrong(raw, "TCP_REPAIR: %s", strerror(errno));
+	return run_close(raw, n, word);
+}
+
 static bool run_disperse(struct raw *raw, int n, char **word)
 {
 	(void)n, (void)word;
@@ -760,6 +771,7 @@ static const struct command commands[] = {
 	{ "connect", 0, 0, run_connect, "connect now" },
 	{ "close", 0, 0, run_close, "close; the next command connects anew" },
 	{ "reset", 0, 0, run_reset, "close with a reset" },
+	{ "vanish", 0, 0, run_vanish, "close without a word to the server" },
 	{ "rcvbuf", 1, 1, run_rcvbuf, "BYTES: receive buffer from then on" },
 	{ "header", 1, 6, run_header,
 	  "HEX|random: bytes 0-11 of requests and keepalives" },
