@@ -202,7 +202,7 @@ check:
 	@rm -f $(TALLY)
 	@$(MAKE) --no-print-directory tests
 	@status=0; \
-	for part in freestanding unit e2e; do \
+	for part in freestanding unit fuzz-replay e2e; do \
 		$(MAKE) --no-print-directory $$part || status=1; \
 	done; $(RUN) summary && exit $$status
 

@@ -444,6 +444,41 @@ START_TEST(frame_request_with_anything_in_free_fields_is_request)
 }
 END_TEST
 
+/* Their first bytes say that a packet of 1500 bytes begins here. */
+START_TEST(frame_control_that_looks_like_a_packet_is_control)
+{
+	struct frame_rules rules = { .joined = true, .max_packet = 1500 };
+	uint8_t buf[20] = { 0x45, 0, 0x05, 0xdc, [12] = 10, 0, 0, 7 };
+	struct frame frame;
+
+	ck_assert_int_eq(frame_next(&rules, buf, sizeof(buf), &frame),
+			 FRAME_REQUEST);
+	ck_assert_uint_eq(frame.len, 20);
+	memset(buf + 12, 0xff, 8);
+	ck_assert_int_eq(frame_next(&rules, buf, sizeof(buf), &frame),
+			 FRAME_KEEPALIVE);
+	ck_assert_uint_eq(frame.len, 20);
+}
+END_TEST
+
+START_TEST(frame_prefix_before_anything_but_a_packet_is_bad)
+{
+	struct frame_rules rules = {
+		.joined = true, .segments = true, .max_packet = 1500,
+	};
+	uint8_t buf[4 + 60] = { 0xf0, 1, [7] = 60, [16] = 10, [20] = 10 };
+	struct frame frame;
+	unsigned int first;
+
+	for (first = 0; first < 256; first++) {
+		buf[4] = (uint8_t)first;
+		ck_assert_int_eq(frame_next(&rules, buf, sizeof(buf), &frame),
+				 first >= 0x45 && first <= 0x4f ? FRAME_IPV4 :
+				 FRAME_BAD);
+	}
+}
+END_TEST
+
 START_TEST(frame_real_ipv6_after_join_is_no_control_message)
 {
 	struct frame_rules rules = { .joined = true, .max_packet = 1500 };
@@ -509,6 +544,9 @@ int main(void)
 	tcase_add_test(tcase, frame_random_header_agrees_with_naive_decision);
 	tcase_add_test(tcase,
 		frame_request_with_anything_in_free_fields_is_request);
+	tcase_add_test(tcase,
+		       frame_control_that_looks_like_a_packet_is_control);
+	tcase_add_test(tcase, frame_prefix_before_anything_but_a_packet_is_bad);
 	tcase_add_test(tcase, frame_real_ipv6_after_join_is_no_control_message);
 	tcase_add_test(tcase, frame_longest_messages_fit_the_announced_maximum);
 	tcase_add_test(tcase, frame_every_error_has_a_name);
