@@ -70,7 +70,9 @@ unit_tun := common/tun proto/ippkt
 unit_vectors := proto/msg proto/frame
 
 UNIT_LINES := $(sort $(patsubst unit_%,%,$(filter unit_%,$(.VARIABLES))))
-UNITS ?= $(filter-out rule,$(UNIT_LINES))
+# Nothing runs in parallel on the kernel that test_client brings along.
+not_tsan := $(if $(filter tsan,$(MODE)),client)
+UNITS ?= $(filter-out rule $(not_tsan),$(UNIT_LINES))
 UNIT_BINS := $(addprefix $(B)/tests/unit/test_,$(UNITS))
 NO_LINE := $(filter-out $(UNIT_LINES),$(patsubst tests/unit/test_%.c,%,\
 	$(wildcard tests/unit/test_*.c)))

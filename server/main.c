@@ -231,16 +231,13 @@ static void log_client(struct client *client, void *arg)
 	client_log(client);
 }
 
+/* Sums first: with thousands of clients, later lines may find the log full. */
 static void log_statistics(const struct server *server)
 {
 	struct stats total = { 0 };
 
-	registry_visit(server->registry, log_client, NULL);
-	if (server->gateway) {
-		stats_log("gateway",
-			  &gateway_endpoint(server->gateway)->stats);
+	if (server->gateway)
 		stats_add(&total, &gateway_endpoint(server->gateway)->stats);
-	}
 	registry_total(server->registry, &total);
 	stats_log("total", &total);
 	log_notice("clients=%u addresses_held=%u addresses_free=%u "
@@ -248,6 +245,10 @@ static void log_statistics(const struct server *server)
 		   addrpool_held(server->pool),
 		   addrpool_size(server->pool) - addrpool_held(server->pool),
 		   (unsigned long long)drain_queue_memory(server->drain));
+	if (server->gateway)
+		stats_log("gateway",
+			  &gateway_endpoint(server->gateway)->stats);
+	registry_visit(server->registry, log_client, NULL);
 }
 
 /* Until a signal says to end. */

@@ -13,9 +13,9 @@
  *   log       one; writes log lines (common/log.c)
  *
  * Lock order, outermost first
- *   egress lock, then the drain's.  The registry's, then the log's.  A stripe
- *   of the route table's, the address pool's and the admission's are leaves:
- *   nothing is locked under them.
+ *   The registry's, an egress's, the drain's, the log's.  A stripe of the route
+ *   table's, the address pool's and the admission's are leaves: nothing is
+ *   locked under them.
  *   No lock is held across a call that blocks; the egress lock is held across
  *   non-blocking sends to its own socket, which is what keeps messages whole.
  */
