@@ -147,7 +147,9 @@ void config_print_help(FILE *to)
 	      "Options:\n", to);
 	options_print(table, N_OPTIONS, to);
 	fputs("\nIt runs in the foreground until SIGINT or SIGTERM; SIGUSR1 "
-	      "logs the counters.\nIt needs CAP_NET_ADMIN for its TUN: run it as "
-	      "root, or use --no-tun.\nExit codes: 0 ended by a signal, 1 "
-	      "failure, 2 wrong usage, 4 no permission.\n", to);
+	      "logs the counters.\n"
+	      "It needs CAP_NET_ADMIN for its TUN: run it as root, or use "
+	      "--no-tun.\n"
+	      "Exit codes: 0 ended by a signal, 1 failure, 2 wrong usage, "
+	      "4 no permission.\n", to);
 }
