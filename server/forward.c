@@ -405,6 +405,8 @@ void forward_flush(struct forward *f)
 	struct destination *d;
 	uint32_t i;
 
+	if (b->n_destinations == 0)	/* an idle client's page stays clean */
+		return;
 	for (i = 0; i < b->n_destinations; i++) {
 		d = &b->destinations[i];
 		if (d->endpoint->is_gateway)

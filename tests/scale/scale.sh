@@ -21,7 +21,7 @@ N_ASSIGNMENTS=${SCALE_ASSIGNMENTS:-1000000}
 N_RESTART=${SCALE_RESTART:-5000}
 N_TRAFFIC=${SCALE_TRAFFIC:-1000}
 PROCESSES=3
-IDLE_SECONDS=25
+IDLE_SECONDS=30	# two keepalives of each client
 TRAFFIC_SECONDS=5
 PACKET_LEN=1400
 CHURNERS=500		# of each of two processes
@@ -64,7 +64,7 @@ join_all() {
 	row "clients at once, half of them base clients, a quarter with static addresses" \
 		"$(sum joined)" "15,000 or more"
 	row "join rate, connection to address" \
-		"$(calc %.0f "$N * 1000 / $ms") a second" "over 2,000"
+		"$(calc %.0f "$(sum joined) * 1000 / $ms") a second" "over 2,000"
 }
 
 # Shared pages of the program and its libraries are in both figures' base.
