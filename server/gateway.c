@@ -160,9 +160,7 @@ static void forward_from_tun(struct gateway *g, struct packet *packet)
 		forward_count_drop(&g->forward, DROP_IPV6);
 		return;
 	}
-	/* Source 0.0.0.0 (DHCP, say) would read as a reply in the stream. */
-	if (!ippkt_valid(packet->data, packet->len) ||
-	    ippkt_source(packet->data) == 0) {
+	if (!ippkt_valid(packet->data, packet->len)) {
 		forward_count_drop(&g->forward, DROP_MALFORMED);
 		return;
 	}
