@@ -39,7 +39,7 @@ E2E ?= $(sort $(wildcard tests/e2e/[0-9]*.sh))
 # Each unit test and all the objects that it is linked with.
 unit_addrpool := server/addrpool
 unit_admission := server/admission
-unit_cli_config := client/config common/options
+unit_cli_config := client/config common/options common/options_file
 # The server on a kernel in miniature: tests/fuzz/fake_io.h.
 unit_client := $(addprefix fake/,$(addprefix server/,client join forward \
 	egress drain route addrpool registry admission stats) common/flowq \
@@ -58,14 +58,15 @@ unit_join := $(addprefix server/,join egress drain route addrpool) \
 unit_log := common/log
 unit_msg := proto/msg
 unit_netcfg := common/netcfg common/tun proto/ippkt
-unit_options := common/options
+unit_options := common/options common/options_file
 unit_reconnect := client/reconnect
 unit_route := server/route
 unit_segment := common/segment proto/ippkt
-unit_server_config := server/config common/options
+unit_server_config := server/config common/options common/options_file
 unit_session := proto/session proto/msg proto/frame
 unit_sock := common/sock
 unit_stats := server/stats common/log
+unit_subprocess := common/subprocess
 unit_tun := common/tun proto/ippkt
 unit_vectors := proto/msg proto/frame
 
@@ -85,7 +86,7 @@ FUZZED := $(sort $(wildcard proto/*.c)) common/segment.c common/coalesce.c \
 	common/flowq.c
 FUZZ_INPUTS := $(FUZZED) $(wildcard server/*.[ch] common/*.[ch] proto/*.h \
 	tests/fuzz/*.[ch]) Makefile
-sources_fuzz_options := server/config.c common/options.c
+sources_fuzz_options := server/config.c common/options.c common/options_file.c
 sources_fuzz_server := tests/fuzz/fake_io.c $(patsubst %,server/%.c,accept \
 	addrpool admission drain egress forward gateway join registry route \
 	stats)

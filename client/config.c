@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line of cli. */
+/* The settings of cli: its command line and a file. */
 #include "client/config.h"
 
 #include <stddef.h>
@@ -19,6 +19,7 @@ enum {
 /* As it is written; what -s means is known only when all is read. */
 struct command_line {
 	struct cli_config config;
+	char path[OPTIONS_TEXT_LEN];	/* -c */
 	char server[OPTIONS_TEXT_LEN];	/* -s */
 	uint32_t address;		/* -a */
 };
@@ -26,33 +27,46 @@ struct command_line {
 #define MEMBER(name) offsetof(struct command_line, name)
 
 static option_reader read_host_address;
+static option_writer write_host_address;
+static const struct option_type host_address = {
+	read_host_address, write_host_address,
+};
 
 static const struct option_def table[] = {
+	{ 'c', "config", "FILE", "configuration file, its keys are these "
+	  "options [none]",
+	  &option_text, MEMBER(path), 0, 0, OPTION_COMMAND },
+	{ 0, "test-config", NULL, "say whether the configuration is good, and "
+	  "exit", &option_flag, MEMBER(config.test), 0, 0, OPTION_COMMAND },
+	{ 0, "print-default-config", NULL, "print a configuration file with "
+	  "every key, and exit", &option_flag, MEMBER(config.print_default),
+	  0, 0, OPTION_COMMAND | OPTION_ALONE },
 	{ 's', "server", "HOST", "name or address of the server; beside a HOST "
 	  "argument it is the static address, like -a",
-	  option_read_text, MEMBER(server), 0, 0 },
+	  &option_text, MEMBER(server), 0, 0, 0 },
 	{ 'a', "address", "ADDRESS", "ask for this static address [any free "
-	  "one]", read_host_address, MEMBER(address), 0, 0 },
-	{ 'p', "port", "N", "TCP port of the server [2002]", option_read_u32,
-	  MEMBER(config.port), 1, 65535 },
+	  "one]", &host_address, MEMBER(address), 0, 0, 0 },
+	{ 'p', "port", "N", "TCP port of the server [2002]", &option_u32,
+	  MEMBER(config.port), 1, 65535, 0 },
 	{ 0, "tun", "NAME", "name of the interface [tun%d: the kernel picks]",
-	  option_read_interface, MEMBER(config.tun), 0, 0 },
+	  &option_interface, MEMBER(config.tun), 0, 0, 0 },
 	{ 0, "keepalive", "SECONDS", "silence before a keepalive is sent [what "
-	  "the server says, else 15]", option_read_u32,
-	  MEMBER(config.keepalive_s), 1, KEEPALIVE_MAX_S },
+	  "the server says, else 15]", &option_u32,
+	  MEMBER(config.keepalive_s), 1, KEEPALIVE_MAX_S, 0 },
 	{ 0, "congestion", "NAME", "congestion control of the connection; "
 	  "\"kernel\": as the system has it [" SOCK_CONGESTION "]",
-	  option_read_text, MEMBER(config.congestion), 0, 0 },
+	  &option_text, MEMBER(config.congestion), 0, 0, 0 },
 	{ 0, "no-route", NULL, "set the address alone: no route to the network "
-	  "or beyond", option_read_clear, MEMBER(config.routes), 0, 0 },
-	{ 'v', "verbose", NULL, "say more", option_read_count,
-	  MEMBER(config.verbose), 0, 0 },
-	{ 'q', "quiet", NULL, "say only what is wrong", option_read_flag,
-	  MEMBER(config.quiet), 0, 0 },
-	{ 'h', "help", NULL, "print this help and exit", option_read_flag,
-	  MEMBER(config.help), 0, 0 },
-	{ 'V', "version", NULL, "print the version and exit", option_read_flag,
-	  MEMBER(config.version), 0, 0 },
+	  "or beyond", &option_clear, MEMBER(config.routes), 0, 0, 0 },
+	{ 'v', "verbose", NULL, "say more", &option_count,
+	  MEMBER(config.verbose), 0, 0, 0 },
+	{ 'q', "quiet", NULL, "say only what is wrong", &option_flag,
+	  MEMBER(config.quiet), 0, 0, 0 },
+	{ 'h', "help", NULL, "print this help and exit", &option_flag,
+	  MEMBER(config.help), 0, 0, OPTION_COMMAND | OPTION_ALONE },
+	{ 'V', "version", NULL, "print the version and exit", &option_flag,
+	  MEMBER(config.version), 0, 0,
+	  OPTION_COMMAND | OPTION_ALONE },
 };
 
 enum { TABLE_LEN = sizeof(table) / sizeof(table[0]) };
@@ -67,7 +81,7 @@ static bool read_host_address(const struct option_def *def, const char *text,
 	const struct option_def here = { .name = def->name, .offset = 0 };
 	uint32_t address, net;
 
-	if (!option_read_ipv4(&here, text, &address, error))
+	if (!option_ipv4.read(&here, text, &address, error))
 		return false;
 	net = address >> 24;
 	if (net == 0 || net == 127 || net >= 224) {
@@ -77,6 +91,12 @@ static bool read_host_address(const struct option_def *def, const char *text,
 	}
 	memcpy((char *)config + def->offset, &address, sizeof(address));
 	return true;
+}
+
+static bool write_host_address(const struct option_def *def, const void *config,
+			       unsigned int i, char *text, size_t size)
+{
+	return option_ipv4.write(def, config, i, text, size);
 }
 
 /* The server is the argument, so -s is the static address. */
@@ -135,27 +155,45 @@ static bool check(struct command_line *line, int n_arguments, char **arguments,
 	return true;
 }
 
+static void set_defaults(struct command_line *line)
+{
+	memset(line, 0, sizeof(*line));
+	line->config.port = DEFAULT_PORT;
+	line->config.routes = true;
+	snprintf(line->config.tun, sizeof(line->config.tun), "tun%%d");
+	snprintf(line->config.congestion, sizeof(line->config.congestion),
+		 SOCK_CONGESTION);
+}
+
 bool config_read(struct cli_config *config, int argc, char **argv,
 		 char error[OPTIONS_ERROR_LEN])
 {
-	struct command_line line;
+	static struct command_line line;
 	int first;
 
-	memset(&line, 0, sizeof(line));
-	line.config.port = DEFAULT_PORT;
-	line.config.routes = true;
-	snprintf(line.config.tun, sizeof(line.config.tun), "tun%%d");
-	snprintf(line.config.congestion, sizeof(line.config.congestion),
-		 SOCK_CONGESTION);
-	first = options_parse(table, TABLE_LEN, argc, argv, &line, error);
+	set_defaults(&line);
+	first = options_load(table, TABLE_LEN, argc, argv, "", MEMBER(path),
+			     &line, sizeof(line), error);
 	if (first < 0)
 		return false;
 	if (!line.config.help && !line.config.version &&
+	    !line.config.print_default &&
 	    !check(&line, argc - first, argv + first, error))
 		return false;
 	line.config.address = line.address;
 	*config = line.config;
 	return true;
+}
+
+void config_print_default(FILE *to)
+{
+	static struct command_line line;
+
+	set_defaults(&line);
+	fputs("# The configuration of a simplevpn client, for cli --config; "
+	      "each key is also an\n# option of the command line.  What "
+	      "stands here is the default.\n\n", to);
+	options_print_file(table, TABLE_LEN, &line, to);
 }
 
 void config_print_help(FILE *to)

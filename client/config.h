@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line of cli.  Main thread, before anything else. */
+/* The settings of cli: its command line and a file.  Main thread, before anything else. */
 #ifndef CLIENT_CONFIG_H
 #define CLIENT_CONFIG_H
 
@@ -18,15 +18,18 @@ struct cli_config {
 	uint32_t keepalive_s;		/* 0: the server's word */
 	bool routes;			/* the network and what is pushed */
 	unsigned int verbose;
-	bool quiet, help, version;
+	bool quiet, help, version, test, print_default;
 };
 
 /*
- * Read the command line.  False: error has one line that says what is wrong.
+ * Read the file, if one is named, and the command line.  False: error has one line that says what is wrong.
  * With help or version nothing else is checked.
  */
 bool config_read(struct cli_config *config, int argc, char **argv,
 		 char error[OPTIONS_ERROR_LEN]);
+
+/* A configuration file with every key and its default. */
+void config_print_default(FILE *to);
 
 void config_print_help(FILE *to);
 

@@ -33,6 +33,14 @@ int main(int argc, char **argv)
 		puts("cli (simplevpn) " SIMPLEVPN_VERSION);
 		return EXIT_OK;
 	}
+	if (config.print_default) {
+		config_print_default(stdout);
+		return EXIT_OK;
+	}
+	if (config.test) {
+		puts("cli: the configuration is good");
+		return EXIT_OK;
+	}
 	log_set_level(level_of(&config));
 	return client_run(&config);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The option table's three uses: parsing, its readers, and --help. */
+/* The types of options, the command line, and --help. */
 #include "common/options.h"
 
 #include <arpa/inet.h>
@@ -11,7 +11,8 @@
 #include <string.h>
 
 enum {
-	MAX_OPTIONS = 64,	/* of one table */
+	MAX_OPTIONS = 96,	/* of one table */
+	MAX_COUNT = 9,
 	VALUE_BASE = 256,	/* above every letter */
 	HELP_COLUMN_MAX = 30,	/* a longer left side has its own line */
 	HELP_WIDTH = 80,
@@ -21,6 +22,11 @@ enum {
 static void *member(const struct option_def *def, void *config)
 {
 	return (char *)config + def->offset;
+}
+
+static const void *value_of(const struct option_def *def, const void *config)
+{
+	return (const char *)config + def->offset;
 }
 
 __attribute__((format(printf, 2, 3)))
@@ -55,34 +61,76 @@ bool option_number(const char *text, int64_t min, int64_t max, int64_t *out)
 	return true;
 }
 
-bool option_read_flag(const struct option_def *def, const char *text,
+static bool read_yes(const char *text, bool *yes,
+		     char error[OPTIONS_ERROR_LEN])
+{
+	if (text && strcmp(text, "yes") && strcmp(text, "no"))
+		return refuse(error, "yes or no");
+	*yes = !text || !strcmp(text, "yes");
+	return true;
+}
+
+static void write_yes(bool yes, char *text, size_t size)
+{
+	snprintf(text, size, "%s", yes ? "yes" : "no");
+}
+
+static bool read_flag(const struct option_def *def, const char *text,
 		      void *config, char error[OPTIONS_ERROR_LEN])
 {
-	(void)text;
-	(void)error;
-	*(bool *)member(def, config) = true;
-	return true;
+	return read_yes(text, member(def, config), error);
 }
 
-bool option_read_clear(const struct option_def *def, const char *text,
+static bool write_flag(const struct option_def *def, const void *config,
+		       unsigned int i, char *text, size_t size)
+{
+	write_yes(*(const bool *)value_of(def, config), text, size);
+	return i == 0;
+}
+
+static bool read_clear(const struct option_def *def, const char *text,
 		       void *config, char error[OPTIONS_ERROR_LEN])
 {
-	(void)text;
-	(void)error;
-	*(bool *)member(def, config) = false;
+	bool yes = false;
+
+	if (!read_yes(text, &yes, error))
+		return false;
+	*(bool *)member(def, config) = !yes;
 	return true;
 }
 
-bool option_read_count(const struct option_def *def, const char *text,
+static bool write_clear(const struct option_def *def, const void *config,
+			unsigned int i, char *text, size_t size)
+{
+	write_yes(!*(const bool *)value_of(def, config), text, size);
+	return i == 0;
+}
+
+static bool read_count(const struct option_def *def, const char *text,
 		       void *config, char error[OPTIONS_ERROR_LEN])
 {
-	(void)text;
-	(void)error;
-	++*(unsigned int *)member(def, config);
+	unsigned int *count = member(def, config);
+	int64_t value;
+
+	if (!text) {
+		++*count;
+		return true;
+	}
+	if (!option_number(text, 0, MAX_COUNT, &value))
+		return refuse(error, "a number from 0 to %d", MAX_COUNT);
+	*count = (unsigned int)value;
 	return true;
 }
 
-bool option_read_u32(const struct option_def *def, const char *text,
+static bool write_count(const struct option_def *def, const void *config,
+			unsigned int i, char *text, size_t size)
+{
+	snprintf(text, size, "%u",
+		 *(const unsigned int *)value_of(def, config));
+	return i == 0;
+}
+
+static bool read_u32(const struct option_def *def, const char *text,
 		     void *config, char error[OPTIONS_ERROR_LEN])
 {
 	int64_t value;
@@ -93,6 +141,14 @@ bool option_read_u32(const struct option_def *def, const char *text,
 			      def->min, def->max);
 	*(uint32_t *)member(def, config) = (uint32_t)value;
 	return true;
+}
+
+static bool write_u32(const struct option_def *def, const void *config,
+		      unsigned int i, char *text, size_t size)
+{
+	snprintf(text, size, "%" PRIu32,
+		 *(const uint32_t *)value_of(def, config));
+	return i == 0;
 }
 
 static bool is_text(const char *text)
@@ -111,7 +167,7 @@ static bool refuse_text(char error[OPTIONS_ERROR_LEN])
 	return refuse(error, "1 to %d characters", OPTIONS_TEXT_LEN - 1);
 }
 
-bool option_read_text(const struct option_def *def, const char *text,
+static bool read_text(const struct option_def *def, const char *text,
 		      void *config, char error[OPTIONS_ERROR_LEN])
 {
 	if (!is_text(text))
@@ -120,7 +176,14 @@ bool option_read_text(const struct option_def *def, const char *text,
 	return true;
 }
 
-bool option_read_list(const struct option_def *def, const char *text,
+static bool write_text(const struct option_def *def, const void *config,
+		       unsigned int i, char *text, size_t size)
+{
+	snprintf(text, size, "%s", (const char *)value_of(def, config));
+	return i == 0 && *text;
+}
+
+static bool read_list(const struct option_def *def, const char *text,
 		      void *config, char error[OPTIONS_ERROR_LEN])
 {
 	struct option_list *list = member(def, config);
@@ -134,6 +197,17 @@ bool option_read_list(const struct option_def *def, const char *text,
 	return true;
 }
 
+static bool write_list(const struct option_def *def, const void *config,
+		       unsigned int i, char *text, size_t size)
+{
+	const struct option_list *list = value_of(def, config);
+
+	if (i >= list->n)
+		return false;
+	snprintf(text, size, "%s", list->text[i]);
+	return true;
+}
+
 static bool parse_ipv4(const char *text, uint32_t *address)
 {
 	struct in_addr in;
@@ -144,12 +218,30 @@ static bool parse_ipv4(const char *text, uint32_t *address)
 	return true;
 }
 
-bool option_read_ipv4(const struct option_def *def, const char *text,
+static bool read_ipv4(const struct option_def *def, const char *text,
 		      void *config, char error[OPTIONS_ERROR_LEN])
 {
 	if (!parse_ipv4(text, member(def, config)))
 		return refuse(error, "an IPv4 address such as 10.0.0.7");
 	return true;
+}
+
+static void ipv4_text(uint32_t address, char text[INET_ADDRSTRLEN])
+{
+	struct in_addr in = { .s_addr = htonl(address) };
+
+	inet_ntop(AF_INET, &in, text, INET_ADDRSTRLEN);
+}
+
+static bool write_ipv4(const struct option_def *def, const void *config,
+		       unsigned int i, char *text, size_t size)
+{
+	uint32_t address = *(const uint32_t *)value_of(def, config);
+	char dotted[INET_ADDRSTRLEN];
+
+	ipv4_text(address, dotted);
+	snprintf(text, size, "%s", dotted);
+	return i == 0 && address != 0;
 }
 
 static uint32_t host_mask(uint8_t prefix_len)
@@ -181,14 +273,13 @@ static bool refuse_network(const struct option_def *def,
 	return refuse(error, "a network such as 10.0.0.0/16");
 }
 
-bool option_read_network(const struct option_def *def, const char *text,
+static bool read_network(const struct option_def *def, const char *text,
 			 void *config, char error[OPTIONS_ERROR_LEN])
 {
 	struct option_network *out = member(def, config);
 	const char *slash = strchr(text, '/');
 	char address[INET_ADDRSTRLEN];
 	struct option_network network;
-	struct in_addr in;
 
 	if (!slash || slash - text >= INET_ADDRSTRLEN)
 		return refuse_network(def, error);
@@ -198,14 +289,24 @@ bool option_read_network(const struct option_def *def, const char *text,
 	    !parse_prefix_len(def, slash + 1, &network.prefix_len))
 		return refuse_network(def, error);
 	if (network.address & host_mask(network.prefix_len)) {
-		in.s_addr = htonl(network.address &
-				  ~host_mask(network.prefix_len));
-		inet_ntop(AF_INET, &in, address, sizeof(address));
+		ipv4_text(network.address & ~host_mask(network.prefix_len),
+			  address);
 		return refuse(error, "a network, host bits 0, as in %s/%u",
 			      address, network.prefix_len);
 	}
 	*out = network;
 	return true;
+}
+
+static bool write_network(const struct option_def *def, const void *config,
+			  unsigned int i, char *text, size_t size)
+{
+	const struct option_network *network = value_of(def, config);
+	char dotted[INET_ADDRSTRLEN];
+
+	ipv4_text(network->address, dotted);
+	snprintf(text, size, "%s/%u", dotted, network->prefix_len);
+	return i == 0;
 }
 
 /* What the kernel takes for a name, and prints on a line of its own. */
@@ -224,7 +325,7 @@ static bool is_interface(const char *text)
 	return !percent || (percent[1] == 'd' && !strchr(percent + 1, '%'));
 }
 
-bool option_read_interface(const struct option_def *def, const char *text,
+static bool read_interface(const struct option_def *def, const char *text,
 			   void *config, char error[OPTIONS_ERROR_LEN])
 {
 	if (!is_interface(text))
@@ -235,11 +336,29 @@ bool option_read_interface(const struct option_def *def, const char *text,
 	return true;
 }
 
+const struct option_type option_flag = { read_flag, write_flag };
+const struct option_type option_clear = { read_clear, write_clear };
+const struct option_type option_count = { read_count, write_count };
+const struct option_type option_u32 = { read_u32, write_u32 };
+const struct option_type option_text = { read_text, write_text };
+const struct option_type option_list = { read_list, write_list };
+const struct option_type option_ipv4 = { read_ipv4, write_ipv4 };
+const struct option_type option_network = { read_network, write_network };
+const struct option_type option_interface = { read_interface, write_text };
+
 /* getopt_long(3)'s view of a table. */
 struct getopt_view {
 	struct option longs[MAX_OPTIONS + 1];
 	char shorts[2 + 2 * MAX_OPTIONS];
 };
+
+/* A flag can be taken back: --no-tun=no, over a file that has it. */
+static int arguments_of(const struct option_def *def)
+{
+	if (def->argument)
+		return required_argument;
+	return def->flags & OPTION_COMMAND ? no_argument : optional_argument;
+}
 
 static void make_view(const struct option_def *table, size_t n,
 		      struct getopt_view *view)
@@ -255,8 +374,7 @@ static void make_view(const struct option_def *table, size_t n,
 	for (i = 0; i < n; i++) {
 		view->longs[i] = (struct option){
 			.name = table[i].name,
-			.has_arg = table[i].argument ? required_argument :
-						       no_argument,
+			.has_arg = arguments_of(&table[i]),
 			.val = VALUE_BASE + (int)i,
 		};
 		if (!table[i].letter)
@@ -320,7 +438,7 @@ static bool read_value(const struct option_def *def, const char *text,
 {
 	char allowed[OPTIONS_ERROR_LEN];
 
-	if (def->read(def, text, config, allowed))
+	if (def->type->read(def, text, config, allowed))
 		return true;
 	return refuse(error, "option --%s: \"%.60s\" found, allowed: %.100s",
 		      def->name, text ? text : "", allowed);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One table of options drives the command line and --help (and whatever else
- * reads options later).  A value is read by a small function that either
- * stores it or says what is allowed.
+ * One table of options drives the command line, the configuration file and
+ * --help.  Each option has a type: a function that reads a value or says what
+ * is allowed, and one that writes it back.
  *
- * Main thread, before any other exists.
+ * One thread at a time for one configuration; options_parse() for the main
+ * thread alone, since getopt_long(3) has a state.
  */
 #ifndef COMMON_OPTIONS_H
 #define COMMON_OPTIONS_H
@@ -20,20 +21,40 @@ struct option_def;
 
 /*
  * Read text into the member of config that def names.  On false, error says
- * what is allowed ("a number from 1 to 65535"), config is unchanged.
+ * what is allowed ("a number from 1 to 65535"), config is unchanged.  A flag
+ * that was given without a value comes with text NULL.
  */
 typedef bool option_reader(const struct option_def *def, const char *text,
 			   void *config, char error[OPTIONS_ERROR_LEN]);
 
+/*
+ * Write value number i of the member as its reader would take it, cut to size.
+ * False: it has no such value (a text that is empty, the end of a list).
+ */
+typedef bool option_writer(const struct option_def *def, const void *config,
+			   unsigned int i, char *text, size_t size);
+
+struct option_type {
+	option_reader *read;
+	option_writer *write;
+};
+
+enum option_flag {
+	OPTION_LIVE = 1 << 0,	/* a reload applies it, without a restart */
+	OPTION_COMMAND = 1 << 1,	/* not a key of a configuration file */
+	OPTION_ALONE = 1 << 2,	/* a flag beside which nothing else counts */
+};
+
 struct option_def {
 	char letter;		/* 0: none */
-	const char *name;	/* without the dashes */
+	const char *name;	/* without the dashes; the key in a file */
 	const char *argument;	/* name of the value in --help; NULL: a flag */
 	const char *help;	/* one line; the default in brackets */
-	option_reader *read;	/* flags: called with text NULL */
+	const struct option_type *type;
 	size_t offset;		/* of the member in the configuration */
 	int64_t min, max;	/* of a number; of a network's prefix length,
 				 * where both 0 mean any */
+	unsigned int flags;	/* enum option_flag */
 };
 
 enum { OPTIONS_MAX_LIST = 16, OPTIONS_TEXT_LEN = 256 };
@@ -48,18 +69,23 @@ struct option_network {		/* a CIDR, host byte order */
 	uint8_t prefix_len;
 };
 
-/* Readers; the member's type is in brackets. */
-option_reader option_read_flag;		/* [bool] sets true */
-option_reader option_read_clear;	/* [bool] sets false */
-option_reader option_read_u32;		/* [uint32_t] within min..max */
-option_reader option_read_text;		/* [char[OPTIONS_TEXT_LEN]] not empty */
-option_reader option_read_list;		/* [struct option_list] appends */
-option_reader option_read_ipv4;		/* [uint32_t] host byte order */
-option_reader option_read_network;	/* [struct option_network] no host
-					 * bits; min..max: prefix length */
-option_reader option_read_interface;	/* [char[OPTIONS_TEXT_LEN]] IFNAMSIZ,
-					 * no '/', no space; %d allowed */
-option_reader option_read_count;	/* [unsigned int] adds one (-v -v) */
+/* Types; the member's C type is in brackets. */
+extern const struct option_type option_flag;	/* [bool] yes sets true */
+extern const struct option_type option_clear;	/* [bool] yes sets false */
+extern const struct option_type option_u32;	/* [uint32_t] min..max */
+extern const struct option_type option_text;	/* [char[OPTIONS_TEXT_LEN]]
+						 * not empty */
+extern const struct option_type option_list;	/* [struct option_list]
+						 * appends */
+extern const struct option_type option_ipv4;	/* [uint32_t] host order */
+extern const struct option_type option_network;	/* [struct option_network] no
+						 * host bits */
+extern const struct option_type option_interface;	/* [char[
+						 * OPTIONS_TEXT_LEN]] IFNAMSIZ,
+						 * no '/', no space; %d
+						 * allowed */
+extern const struct option_type option_count;	/* [unsigned int] adds one
+						 * (-v -v), or the number */
 
 /*
  * Parse argv by a table of n options.  Words that are not options are moved to
@@ -68,6 +94,35 @@ option_reader option_read_count;	/* [unsigned int] adds one (-v -v) */
  */
 int options_parse(const struct option_def *table, size_t n, int argc,
 		  char **argv, void *config, char error[OPTIONS_ERROR_LEN]);
+
+/*
+ * Read a file of "key = value" lines into config: a key is an option's name, a
+ * flag's value "yes" or "no", # begins a comment at the start of a line or
+ * after a space, lists repeat their key.  Blocks as reading a file does.
+ * False: error names file and line, what was found and what is allowed;
+ * config may hold some of the file then.
+ */
+bool options_read_file(const struct option_def *table, size_t n,
+		       const char *path, void *config,
+		       char error[OPTIONS_ERROR_LEN]);
+
+/*
+ * Read the configuration file, then argv, which has the last word; of a list
+ * both count.  The file's name is the option [char[OPTIONS_TEXT_LEN]] at
+ * path_offset of config if argv has it; otherwise default_path, which need not
+ * exist.  With an OPTION_ALONE in argv no file is read.  As options_parse().
+ */
+int options_load(const struct option_def *table, size_t n, int argc,
+		 char **argv, const char *default_path, size_t path_offset,
+		 void *config, size_t config_size,
+		 char error[OPTIONS_ERROR_LEN]);
+
+/* A file of that kind: every key with its help, its value commented out. */
+void options_print_file(const struct option_def *table, size_t n,
+			const void *config, FILE *to);
+
+/* Whether def has the same values in both configurations. */
+bool options_equal(const struct option_def *def, const void *a, const void *b);
 
 /* The options part of --help, aligned, one option a line, within 80 columns. */
 void options_print(const struct option_def *table, size_t n, FILE *to);

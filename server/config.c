@@ -11,67 +11,81 @@
 #define MEMBER(name) offsetof(struct server_config, name)
 
 static const struct option_def table[] = {
+	{ 'c', "config", "FILE",
+	  "configuration file, its keys are these options "
+	  "[" CONFIG_DEFAULT_PATH ", if there is one]",
+	  &option_text, MEMBER(path), 0, 0, OPTION_COMMAND },
+	{ 't', "test-config", NULL,
+	  "say whether the configuration is good, and exit",
+	  &option_flag, MEMBER(test), 0, 0, OPTION_COMMAND },
+	{ 0, "print-default-config", NULL,
+	  "print a configuration file with every key, and exit",
+	  &option_flag, MEMBER(print_default), 0, 0,
+	  OPTION_COMMAND | OPTION_ALONE },
 	{ 'p', "port", "N", "TCP port to listen on [2002]",
-	  option_read_u32, MEMBER(port), 1, 65535 },
+	  &option_u32, MEMBER(port), 1, 65535, 0 },
 	{ 'l', "listen", "ADDRESS",
 	  "address to listen on, repeatable [every address, IPv4 and IPv6]",
-	  option_read_list, MEMBER(listen), 0, 0 },
+	  &option_list, MEMBER(listen), 0, 0, 0 },
 	{ 0, "network", "CIDR",
 	  "the tunnel's network; its first host address is the server's own "
 	  "[10.0.0.0/16]",
-	  option_read_network, MEMBER(network), 0, 0 },
+	  &option_network, MEMBER(network), 0, 0, 0 },
 	{ 0, "tun", "NAME", "TUN interface to create [tun%d]",
-	  option_read_interface, MEMBER(tun), 0, 0 },
+	  &option_interface, MEMBER(tun), 0, 0, 0 },
 	{ 0, "no-tun", NULL,
 	  "a hub between clients only; needs no privilege",
-	  option_read_flag, MEMBER(no_tun), 0, 0 },
+	  &option_flag, MEMBER(no_tun), 0, 0, 0 },
 	{ 0, "mtu", "N", "longest packet in the tunnel, bytes [1500]",
-	  option_read_u32, MEMBER(mtu), 576, 65535 },
+	  &option_u32, MEMBER(mtu), 576, 65535, 0 },
 	{ 0, "idle-timeout", "SECONDS",
 	  "close a client from which nothing came for this long [60]",
-	  option_read_u32, MEMBER(idle_timeout_s), 2, 65535 },
+	  &option_u32, MEMBER(idle_timeout_s), 2, 65535, OPTION_LIVE },
 	{ 0, "max-clients", "N",
-	  "clients with an address at once [as many as the network has]",
-	  option_read_u32, MEMBER(max_clients), 1, UINT32_MAX },
+	  "clients with an address at once; 0: as many as the network has "
+	  "[0]",
+	  &option_u32, MEMBER(max_clients), 0, UINT32_MAX, OPTION_LIVE },
 	{ 0, "max-clients-per-source", "N",
-	  "of them, from one IPv4 address or IPv6 /64 [any number]",
-	  option_read_u32, MEMBER(max_clients_per_source), 1, UINT32_MAX },
+	  "of them, from one IPv4 address or IPv6 /64; 0: any number [0]",
+	  &option_u32, MEMBER(max_clients_per_source), 0, UINT32_MAX,
+	  OPTION_LIVE },
 	{ 0, "max-pending", "N",
 	  "connections without an address yet, in all [4096]",
-	  option_read_u32, MEMBER(max_pending), 1, UINT32_MAX },
+	  &option_u32, MEMBER(max_pending), 1, UINT32_MAX, OPTION_LIVE },
 	{ 0, "max-pending-per-source", "N",
 	  "of them, from one source [1024]",
-	  option_read_u32, MEMBER(max_pending_per_source), 1, UINT32_MAX },
+	  &option_u32, MEMBER(max_pending_per_source), 1, UINT32_MAX,
+	  OPTION_LIVE },
 	{ 0, "connect-rate", "N",
 	  "connections a second from one source, ten times that at once; 0: "
 	  "no limit [1000]",
-	  option_read_u32, MEMBER(connect_rate), 0, 1000000 },
+	  &option_u32, MEMBER(connect_rate), 0, 1000000, OPTION_LIVE },
 	{ 0, "client-queue", "KIB",
 	  "what may wait for one client that reads too slowly, KiB [256]",
-	  option_read_u32, MEMBER(client_queue_kib), 128, 65536 },
+	  &option_u32, MEMBER(client_queue_kib), 128, 65536, OPTION_LIVE },
 	{ 0, "client-queue-packets", "N", "the same in packets [4096]",
-	  option_read_u32, MEMBER(client_queue_packets), 16, 1000000 },
+	  &option_u32, MEMBER(client_queue_packets), 16, 1000000, OPTION_LIVE },
 	{ 0, "queue-memory", "MIB",
 	  "what may wait for all clients together, MiB [512]",
-	  option_read_u32, MEMBER(queue_memory_mib), 1, 1048576 },
+	  &option_u32, MEMBER(queue_memory_mib), 1, 1048576, OPTION_LIVE },
 	{ 0, "stall-timeout", "SECONDS",
 	  "close a client that takes none of its data for this long [15]",
-	  option_read_u32, MEMBER(stall_timeout_s), 1, 3600 },
+	  &option_u32, MEMBER(stall_timeout_s), 1, 3600, OPTION_LIVE },
 	{ 0, "flush-timeout", "SECONDS",
 	  "at the end, time for clients to take what waits for them [3]",
-	  option_read_u32, MEMBER(flush_timeout_s), 0, 3600 },
+	  &option_u32, MEMBER(flush_timeout_s), 0, 3600, OPTION_LIVE },
 	{ 0, "congestion", "NAME",
 	  "congestion control of the clients' connections; \"kernel\": as the "
 	  "system has it [" SOCK_CONGESTION "]",
-	  option_read_text, MEMBER(congestion), 0, 0 },
+	  &option_text, MEMBER(congestion), 0, 0, OPTION_LIVE },
 	{ 'v', "verbose", NULL, "log details",
-	  option_read_count, MEMBER(verbose), 0, 0 },
+	  &option_count, MEMBER(verbose), 0, 0, OPTION_LIVE },
 	{ 'q', "quiet", NULL, "log warnings and errors only",
-	  option_read_flag, MEMBER(quiet), 0, 0 },
+	  &option_flag, MEMBER(quiet), 0, 0, OPTION_LIVE },
 	{ 'h', "help", NULL, "print this and exit",
-	  option_read_flag, MEMBER(help), 0, 0 },
+	  &option_flag, MEMBER(help), 0, 0, OPTION_COMMAND | OPTION_ALONE },
 	{ 'V', "version", NULL, "print the version and exit",
-	  option_read_flag, MEMBER(version), 0, 0 },
+	  &option_flag, MEMBER(version), 0, 0, OPTION_COMMAND | OPTION_ALONE },
 };
 
 enum { N_OPTIONS = sizeof(table) / sizeof(table[0]) };
@@ -104,11 +118,8 @@ static bool check(const struct server_config *config,
 	return true;
 }
 
-bool config_parse(struct server_config *config, int argc, char **argv,
-		  char error[OPTIONS_ERROR_LEN])
+static void set_defaults(struct server_config *config)
 {
-	int rest;
-
 	memset(config, 0, sizeof(*config));
 	config->port = 2002;
 	config->network.address = 0x0a000000;
@@ -125,10 +136,19 @@ bool config_parse(struct server_config *config, int argc, char **argv,
 	config->queue_memory_mib = 512;
 	config->stall_timeout_s = 15;
 	config->flush_timeout_s = 3;
-	rest = options_parse(table, N_OPTIONS, argc, argv, config, error);
+}
+
+bool config_read(struct server_config *config, int argc, char **argv,
+		 char error[OPTIONS_ERROR_LEN])
+{
+	int rest;
+
+	set_defaults(config);
+	rest = options_load(table, N_OPTIONS, argc, argv, CONFIG_DEFAULT_PATH,
+			    MEMBER(path), config, sizeof(*config), error);
 	if (rest < 0)
 		return false;
-	if (config->help || config->version)
+	if (config->help || config->version || config->print_default)
 		return true;
 	if (rest < argc) {
 		snprintf(error, OPTIONS_ERROR_LEN,
@@ -137,6 +157,30 @@ bool config_parse(struct server_config *config, int argc, char **argv,
 		return false;
 	}
 	return check(config, error);
+}
+
+void config_visit_changes(const struct server_config *before,
+			  const struct server_config *after,
+			  void (*visit)(const struct option_def *def,
+					void *arg), void *arg)
+{
+	size_t i;
+
+	for (i = 0; i < N_OPTIONS; i++)
+		if (!(table[i].flags & OPTION_COMMAND) &&
+		    !options_equal(&table[i], before, after))
+			visit(&table[i], arg);
+}
+
+void config_print_default(FILE *to)
+{
+	static struct server_config config;
+
+	set_defaults(&config);
+	fputs("# The configuration of a simplevpn server, srv.conf(5).  Each "
+	      "key is also an\n# option of the command line; what stands "
+	      "here is the default.\n\n", to);
+	options_print_file(table, N_OPTIONS, &config, to);
 }
 
 void config_print_help(FILE *to)

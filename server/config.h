@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The server's settings and the command line that sets them. */
+/* The server's settings, and the file and command line that set them. */
 #ifndef SERVER_CONFIG_H
 #define SERVER_CONFIG_H
 
@@ -9,7 +9,10 @@
 
 #include "common/options.h"
 
+#define CONFIG_DEFAULT_PATH "/etc/simplevpn/srv.conf"
+
 struct server_config {
+	char path[OPTIONS_TEXT_LEN];	/* the file that was read; "": none */
 	uint32_t port;
 	struct option_list listen;	/* addresses; none: every one */
 	struct option_network network;
@@ -30,15 +33,24 @@ struct server_config {
 	uint32_t connect_rate;		/* a second and source; 0: any */
 	unsigned int verbose;
 	bool quiet;
-	bool help, version;
+	bool help, version, test, print_default;
 };
 
 /*
- * Defaults, then the command line.  False: error is one clear line.  Main
- * thread.
+ * Defaults, then the file, then the command line.  False: error is one clear
+ * line, config undefined.  Blocks for the file.  Main thread.
  */
-bool config_parse(struct server_config *config, int argc, char **argv,
-		  char error[OPTIONS_ERROR_LEN]);
+bool config_read(struct server_config *config, int argc, char **argv,
+		 char error[OPTIONS_ERROR_LEN]);
+
+/* Call visit for every option that differs between the two. */
+void config_visit_changes(const struct server_config *before,
+			  const struct server_config *after,
+			  void (*visit)(const struct option_def *def,
+					void *arg), void *arg);
+
+/* A configuration file with every key and its default. */
+void config_print_default(FILE *to);
 
 void config_print_help(FILE *to);
 

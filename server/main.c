@@ -302,7 +302,7 @@ int main(int argc, char **argv)
 	char error[OPTIONS_ERROR_LEN];
 	static struct program program;
 
-	if (!config_parse(&program.config, argc, argv, error)) {
+	if (!config_read(&program.config, argc, argv, error)) {
 		fprintf(stderr, "srv: %s (srv --help lists the options)\n",
 			error);
 		return EXIT_USAGE;
@@ -313,6 +313,16 @@ int main(int argc, char **argv)
 	}
 	if (program.config.version) {
 		puts("srv (simplevpn) " SIMPLEVPN_VERSION);
+		return EXIT_OK;
+	}
+	if (program.config.print_default) {
+		config_print_default(stdout);
+		return EXIT_OK;
+	}
+	if (program.config.test) {
+		printf("srv: the configuration is good (%s)\n",
+		       program.config.path[0] ? program.config.path :
+		       "no file, options only");
 		return EXIT_OK;
 	}
 	log_init("srv", program.config.verbose ? LOG_LEVEL_DEBUG :

@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (argc <= MAX_ARGUMENTS &&
 	       (argument = strsep(&rest, "\n")) != NULL)
 		argv[argc++] = argument;
-	if (config_parse(&config, argc, argv, error))
+	if (config_read(&config, argc, argv, error))
 		check_config(&config);
 	else
 		check_error(error);

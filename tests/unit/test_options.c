@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct config {
 	bool help, route;
@@ -19,28 +20,29 @@ struct config {
 #define AT(name) offsetof(struct config, name)
 
 static const struct option_def table[] = {
-	{ 'p', "port", "N", "TCP port [2002]", option_read_u32, AT(port),
-	  1, 65535 },
+	{ 'p', "port", "N", "TCP port [2002]", &option_u32, AT(port),
+	  1, 65535, 0 },
 	{ 'l', "listen", "ADDRESS", "listen on this address; repeatable "
 	  "[every address, IPv4 and IPv6, each on a socket of its own]",
-	  option_read_list, AT(listen), 0, 0 },
-	{ 0, "network", "CIDR", "the tunnel's network", option_read_network,
-	  AT(network), 0, 0 },
-	{ 0, "bounded", "CIDR", "a network", option_read_network,
-	  AT(bounded), 8, 30 },
-	{ 'a', "address", "ADDRESS", "ask for it", option_read_ipv4,
-	  AT(address), 0, 0 },
-	{ 's', "server", "HOST", "the server", option_read_text, AT(server),
-	  0, 0 },
-	{ 0, "tun", "NAME", "interface", option_read_interface, AT(tun),
-	  0, 0 },
-	{ 0, "no-route", NULL, "add no route", option_read_clear, AT(route),
-	  0, 0 },
-	{ 'v', "verbose", NULL, "say more", option_read_count, AT(verbose),
-	  0, 0 },
-	{ 'h', "help", NULL, "this text", option_read_flag, AT(help), 0, 0 },
-	{ 0, "a-rather-long-option-name", "ARGUMENT", "long", option_read_text,
-	  AT(server), 0, 0 },
+	  &option_list, AT(listen), 0, 0, 0 },
+	{ 0, "network", "CIDR", "the tunnel's network", &option_network,
+	  AT(network), 0, 0, 0 },
+	{ 0, "bounded", "CIDR", "a network", &option_network,
+	  AT(bounded), 8, 30, 0 },
+	{ 'a', "address", "ADDRESS", "ask for it", &option_ipv4,
+	  AT(address), 0, 0, 0 },
+	{ 's', "server", "HOST", "the server", &option_text, AT(server),
+	  0, 0, 0 },
+	{ 0, "tun", "NAME", "interface", &option_interface, AT(tun),
+	  0, 0, 0 },
+	{ 0, "no-route", NULL, "add no route", &option_clear, AT(route),
+	  0, 0, 0 },
+	{ 'v', "verbose", NULL, "say more", &option_count, AT(verbose),
+	  0, 0, 0 },
+	{ 'h', "help", NULL, "this text", &option_flag, AT(help), 0, 0,
+	  OPTION_COMMAND },
+	{ 0, "a-rather-long-option-name", "ARGUMENT", "long", &option_text,
+	  AT(server), 0, 0, 0 },
 };
 
 enum { N_TABLE = sizeof(table) / sizeof(table[0]), MAX_WORDS = 40 };
@@ -132,7 +134,7 @@ START_TEST(options_wrong_usage_is_explained)
 	check_refused("--n", "option \"--n\" is ambiguous");
 	check_refused("--port", "option --port needs a value: N");
 	check_refused("-l", "option --listen needs a value: ADDRESS");
-	check_refused("--verbose=3", "option --verbose takes no value");
+	check_refused("--help=yes", "option --help takes no value");
 }
 END_TEST
 
@@ -241,7 +243,7 @@ static bool is_taken(const char *name)
 {
 	char allowed[OPTIONS_ERROR_LEN];
 
-	return option_read_interface(&table[6], name, &config, allowed);
+	return option_interface.read(&table[6], name, &config, allowed);
 }
 
 START_TEST(option_read_interface_takes_what_the_kernel_takes)
@@ -271,13 +273,135 @@ START_TEST(option_read_text_has_a_limit)
 
 	memset(text, 'x', sizeof(text));
 	text[OPTIONS_TEXT_LEN] = '\0';
-	ck_assert(!option_read_text(&table[5], text, &config, allowed));
-	ck_assert(!option_read_list(&table[1], text, &config, allowed));
+	ck_assert(!option_text.read(&table[5], text, &config, allowed));
+	ck_assert(!option_list.read(&table[1], text, &config, allowed));
 	ck_assert_str_eq(allowed, "1 to 255 characters");
-	ck_assert(!option_read_text(&table[5], "", &config, allowed));
+	ck_assert(!option_text.read(&table[5], "", &config, allowed));
 	text[OPTIONS_TEXT_LEN - 1] = '\0';
-	ck_assert(option_read_text(&table[5], text, &config, allowed));
+	ck_assert(option_text.read(&table[5], text, &config, allowed));
 	ck_assert_str_eq(config.server, text);
+}
+END_TEST
+
+/* Read a file of this text into a fresh configuration. */
+static bool read_file(const char *text, size_t len)
+{
+	char path[] = "/tmp/test_options.XXXXXX";
+	char *name;
+	int fd = mkstemp(path);
+	bool good;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, text, len), (ssize_t)len);
+	close(fd);
+	memset(&config, 0, sizeof(config));
+	config.route = true;
+	error[0] = '\0';
+	good = options_read_file(table, N_TABLE, path, &config, error);
+	unlink(path);
+	/* What remains is independent of the file's name. */
+	name = strstr(error, path);
+	if (name)
+		memmove(name, name + strlen(path),
+			strlen(name + strlen(path)) + 1);
+	return good;
+}
+
+static void check_file_refused(const char *text, const char *expected)
+{
+	ck_assert(!read_file(text, strlen(text)));
+	ck_assert_str_eq(error, expected);
+}
+
+START_TEST(options_file_sets_every_kind)
+{
+	static const char text[] =
+		"# a comment\n\n"
+		"port=80\n"
+		"\tlisten = ::1   # one\r\n"
+		"listen = 127.0.0.1\n"
+		"network = 10.1.0.0/16\naddress = 10.0.0.7\n"
+		"server = a#b = c\nno-route = yes\nverbose = 2";
+
+	ck_assert_msg(read_file(text, strlen(text)), "%s", error);
+	ck_assert_uint_eq(config.port, 80);
+	ck_assert_uint_eq(config.listen.n, 2);
+	ck_assert_str_eq(config.listen.text[0], "::1");
+	ck_assert_str_eq(config.listen.text[1], "127.0.0.1");
+	ck_assert_uint_eq(config.network.address, 0x0a010000);
+	ck_assert_uint_eq(config.address, 0x0a000007);
+	ck_assert_str_eq(config.server, "a#b = c");
+	ck_assert(!config.route);
+	ck_assert_uint_eq(config.verbose, 2);
+}
+END_TEST
+
+START_TEST(options_file_error_names_line_and_what_is_allowed)
+{
+	static const char zero[] = "port = 80\nport = 8\0" "1\n";
+
+	check_file_refused("port = 80\nport = 99999\n", ":2: port: \"99999\" "
+			   "found, allowed: a number from 1 to 65535");
+	check_file_refused("ports = 80", ":1: unknown key \"ports\"");
+	check_file_refused("\n\nhelp = yes", ":3: unknown key \"help\"");
+	check_file_refused("port", ":1: \"port\" found, allowed: key = value, "
+			   "or a comment after #");
+	check_file_refused("no-route = maybe", ":1: no-route: \"maybe\" found, "
+			   "allowed: yes or no");
+	check_file_refused("server =", ":1: server: \"\" found, allowed: 1 to "
+			   "255 characters");
+	ck_assert(!read_file(zero, sizeof(zero) - 1));
+	ck_assert_str_eq(error, ":2: a zero byte found, allowed: text");
+}
+END_TEST
+
+START_TEST(options_file_that_is_missing_or_a_directory_is_refused)
+{
+	ck_assert(!options_read_file(table, N_TABLE, "/nonexistent/file",
+				     &config, error));
+	ck_assert_str_eq(error, "cannot open /nonexistent/file: No such file "
+			 "or directory");
+	ck_assert(!options_read_file(table, N_TABLE, "/", &config, error));
+	ck_assert_str_eq(error, "/:0: cannot be read: Is a directory");
+}
+END_TEST
+
+/* What is printed, uncommented, is read back to the same. */
+START_TEST(options_file_as_printed_is_read_back)
+{
+	struct config before;
+	char *text = NULL, *p;
+	size_t size, i;
+	FILE *to;
+
+	ck_assert_int_ge(parse("-p 80 -l ::1 -l 127.0.0.1 --network "
+			       "10.1.0.0/16 --bounded 10.0.0.0/8 -a 10.0.0.7 "
+			       "-s h.example --tun tun%d --no-route -vv"), 0);
+	before = config;
+	to = open_memstream(&text, &size);
+	options_print_file(table, N_TABLE, &config, to);
+	fclose(to);
+	for (p = text; *p; p++)
+		if (*p == '#' && p[1] != ' ')
+			*p = ' ';
+	ck_assert_msg(read_file(text, size), "%s in\n%s", error, text);
+	for (i = 0; i < N_TABLE; i++)
+		ck_assert(options_equal(&table[i], &before, &config));
+	config.listen.n = 1;
+	ck_assert(!options_equal(&table[1], &before, &config));
+	config.listen.n = 2;
+	strcpy(config.listen.text[1], "127.0.0.2");
+	ck_assert(!options_equal(&table[1], &before, &config));
+	free(text);
+}
+END_TEST
+
+START_TEST(options_flag_can_be_taken_back)
+{
+	ck_assert_int_ge(parse("--no-route --no-route=no"), 0);
+	ck_assert(config.route);
+	check_refused("--no-route=0", "option --no-route: \"0\" found, allowed: "
+		      "yes or no");
 }
 END_TEST
 
@@ -285,7 +409,7 @@ START_TEST(options_print_is_aligned_within_80_columns)
 {
 	static const struct option_def long_name = {
 		0, "a-rather-long-option-name", "ARGUMENT", "long",
-		option_read_text, 0, 0, 0,
+		&option_text, 0, 0, 0, 0,
 	};
 	struct option_def some[3] = { table[0], table[1], long_name };
 	size_t size;
@@ -315,6 +439,13 @@ static Suite *options_suite(void)
 	tcase_add_test(tcase, options_other_words_go_to_the_end);
 	tcase_add_test(tcase, options_double_dash_ends_them);
 	tcase_add_test(tcase, options_abbreviation_is_understood);
+	tcase_add_test(tcase, options_file_sets_every_kind);
+	tcase_add_test(tcase,
+		       options_file_error_names_line_and_what_is_allowed);
+	tcase_add_test(tcase,
+		       options_file_that_is_missing_or_a_directory_is_refused);
+	tcase_add_test(tcase, options_file_as_printed_is_read_back);
+	tcase_add_test(tcase, options_flag_can_be_taken_back);
 	tcase_add_test(tcase, options_wrong_usage_is_explained);
 	tcase_add_test(tcase, options_wrong_value_leaves_configuration);
 	tcase_add_test(tcase, options_endless_value_fits_the_error);
