@@ -177,18 +177,6 @@ static void *accept_main(void *arg)
 	}
 }
 
-/* Not to get it is no reason not to serve. */
-static void set_congestion(const struct acceptor *a, int listener)
-{
-	const char *name = a->server->config->congestion;
-	int error = sock_congestion(listener, name);
-
-	if (error)
-		log_warning("congestion control %s is not to be had (%s): "
-			    "using the kernel's default", name,
-			    strerror(-error));
-}
-
 static bool listen_on(struct acceptor *a, const char *address)
 {
 	char error[ERROR_LEN];
@@ -196,14 +184,11 @@ static bool listen_on(struct acceptor *a, const char *address)
 			    a->listeners + a->n_listeners,
 			    MAX_LISTENERS - a->n_listeners, error,
 			    sizeof(error));
-	int i;
 
 	if (n < 0) {
 		log_error("%s", error);
 		return false;
 	}
-	for (i = a->n_listeners; i < a->n_listeners + n; i++)
-		set_congestion(a, a->listeners[i]);
 	a->n_listeners += n;
 	return true;
 }
@@ -243,6 +228,25 @@ struct acceptor *accept_open(const struct server *server)
 		return NULL;
 	}
 	return a;
+}
+
+/* Not to get it is no reason not to serve. */
+static void set_congestion(int listener, const char *name)
+{
+	int error = sock_congestion(listener, name);
+
+	if (error)
+		log_warning("congestion control %s is not to be had (%s): "
+			    "using the kernel's default", name,
+			    strerror(-error));
+}
+
+void accept_set_congestion(const struct acceptor *a, const char *name)
+{
+	int i;
+
+	for (i = 0; i < a->n_listeners; i++)
+		set_congestion(a->listeners[i], name);
 }
 
 int accept_start(struct acceptor *a)

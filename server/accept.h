@@ -14,6 +14,9 @@ struct server;
  */
 struct acceptor *accept_open(const struct server *server);
 
+/* For connections from now on.  Main thread. */
+void accept_set_congestion(const struct acceptor *a, const char *name);
+
 /* Start the thread: 0 or -errno.  Stop it: no connection is accepted or
  * thread joined by it any more.  Main thread. */
 int accept_start(struct acceptor *a);

@@ -31,9 +31,9 @@ struct addrpool {
 	pthread_cond_t released;	/* with lock; if n_waiting */
 	uint32_t network;	/* [I] */
 	uint32_t n_slots;	/* [I] */
-	uint32_t max_held;	/* [I] */
 	uint32_t size;		/* [I] */
-	uint32_t fresh;		/* [lock] and so all below */
+	uint32_t max_held;	/* [lock] and so all below */
+	uint32_t fresh;
 	uint32_t oldest, newest;	/* ends of the resting list; 0: empty */
 	uint32_t n_held;
 	uint32_t n_waiting;	/* threads in addrpool_wait() */
@@ -41,7 +41,7 @@ struct addrpool {
 };
 
 struct addrpool *addrpool_new(uint32_t network, uint8_t prefix_len,
-			      uint32_t server, uint32_t max_held)
+			      uint32_t server)
 {
 	uint32_t n_slots = (uint32_t)1 << (32 - prefix_len);
 	struct addrpool *pool;
@@ -53,7 +53,7 @@ struct addrpool *addrpool_new(uint32_t network, uint8_t prefix_len,
 	pthread_cond_init(&pool->released, NULL);
 	pool->network = network;
 	pool->n_slots = n_slots;
-	pool->max_held = max_held;
+	pool->max_held = UINT32_MAX;
 	pool->size = n_slots - 3;
 	pool->fresh = 1;
 	pool->slots[0].state = SLOT_RESERVED;
@@ -141,7 +141,7 @@ enum addrpool_result addrpool_take_any(struct addrpool *pool,
 }
 
 static enum addrpool_result take(struct addrpool *pool, uint32_t address,
-				 uint32_t max_held)
+				 bool instead)
 {
 	uint32_t index = address - pool->network;
 	enum addrpool_result result = ADDRPOOL_OK;
@@ -155,7 +155,7 @@ static enum addrpool_result take(struct addrpool *pool, uint32_t address,
 		result = ADDRPOOL_NOT_ALLOWED;
 	} else if (slot->state == SLOT_HELD) {
 		result = ADDRPOOL_TAKEN;
-	} else if (pool->n_held >= max_held) {
+	} else if (!instead && pool->n_held >= pool->max_held) {
 		result = ADDRPOOL_FULL;
 	} else {
 		if (slot->state == SLOT_RESTING)
@@ -168,13 +168,13 @@ static enum addrpool_result take(struct addrpool *pool, uint32_t address,
 
 enum addrpool_result addrpool_take(struct addrpool *pool, uint32_t address)
 {
-	return take(pool, address, pool->max_held);
+	return take(pool, address, false);
 }
 
 enum addrpool_result addrpool_take_instead(struct addrpool *pool,
 					   uint32_t address)
 {
-	return take(pool, address, UINT32_MAX);
+	return take(pool, address, true);
 }
 
 void addrpool_release(struct addrpool *pool, uint32_t address)
@@ -207,6 +207,13 @@ bool addrpool_wait(struct addrpool *pool, uint32_t address,
 	is_free = slot->state != SLOT_HELD;
 	pthread_mutex_unlock(&pool->lock);
 	return is_free;
+}
+
+void addrpool_set_max_held(struct addrpool *pool, uint32_t max_held)
+{
+	pthread_mutex_lock(&pool->lock);
+	pool->max_held = max_held;
+	pthread_mutex_unlock(&pool->lock);
 }
 
 uint32_t addrpool_held(struct addrpool *pool)

@@ -32,10 +32,10 @@ enum {
 
 /*
  * A pool for network/prefix_len (ADDRPOOL_MIN_PREFIX to _MAX_PREFIX), of which
- * server is reserved and at most max_held are held at once.  NULL: no memory.
+ * server is reserved.  NULL: no memory.
  */
 struct addrpool *addrpool_new(uint32_t network, uint8_t prefix_len,
-			      uint32_t server, uint32_t max_held);
+			      uint32_t server);
 void addrpool_free(struct addrpool *pool);
 
 enum addrpool_result addrpool_take_any(struct addrpool *pool,
@@ -53,6 +53,9 @@ void addrpool_release(struct addrpool *pool, uint32_t address);
 /* Wait until address is not held, for timeout_ms at most.  True: it is free. */
 bool addrpool_wait(struct addrpool *pool, uint32_t address,
 		   uint32_t timeout_ms);
+
+/* At most so many are held at once, from now on; those beyond it stay so. */
+void addrpool_set_max_held(struct addrpool *pool, uint32_t max_held);
 
 uint32_t addrpool_held(struct addrpool *pool);
 /* Addresses that can be held in all. */

@@ -25,10 +25,10 @@ struct admission_source {
 };
 
 struct admission {
-	struct admission_limits limits;	/* [I] */
 	uint64_t seed[2];		/* [I] nobody can aim at a bucket */
 	pthread_mutex_t lock;
-	uint32_t n_pending;		/* [lock] and so all below */
+	struct admission_limits limits;	/* [lock] and so all below */
+	uint32_t n_pending;
 	struct admission_source sources[N_BUCKETS][BUCKET_SIZE];
 };
 
@@ -50,18 +50,24 @@ const char *admission_verdict_text(enum admission_verdict verdict)
 	return verdict_texts[verdict];
 }
 
-struct admission *admission_new(const struct admission_limits *limits,
-				const uint64_t seed[2])
+struct admission *admission_new(const uint64_t seed[2])
 {
 	struct admission *a = calloc(1, sizeof(*a));
 
 	if (!a)
 		return NULL;
-	a->limits = *limits;
 	a->seed[0] = seed[0];
 	a->seed[1] = seed[1];
 	pthread_mutex_init(&a->lock, NULL);
 	return a;
+}
+
+void admission_set_limits(struct admission *a,
+			  const struct admission_limits *limits)
+{
+	pthread_mutex_lock(&a->lock);
+	a->limits = *limits;
+	pthread_mutex_unlock(&a->lock);
 }
 
 void admission_free(struct admission *a)

@@ -49,10 +49,13 @@ enum admission_verdict {
 	ADMISSION_N_VERDICTS
 };
 
-/* NULL: out of memory.  limits stay the caller's and are not changed. */
-struct admission *admission_new(const struct admission_limits *limits,
-				const uint64_t seed[2]);
+/* It lets nobody in before it has limits.  NULL: out of memory. */
+struct admission *admission_new(const uint64_t seed[2]);
 void admission_free(struct admission *a);
+
+/* From now on; who is in stays. */
+void admission_set_limits(struct admission *a,
+			  const struct admission_limits *limits);
 
 /*
  * A connection from peer has come.  With ADMISSION_OK it counts as a stranger

@@ -174,7 +174,7 @@ static void shrink(struct client *c)
 /* The next deadline, as the timeout of recv(). */
 static void set_next_timeout(struct client *c, uint64_t now_ms)
 {
-	uint64_t idle_ms = c->server->config->idle_timeout_s * 1000ULL;
+	uint64_t idle_ms = c->server->live.idle_timeout_s * 1000ULL;
 	uint64_t since_ms;
 
 	if (!c->rules.joined) {
@@ -194,7 +194,7 @@ static void set_next_timeout(struct client *c, uint64_t now_ms)
 /* Nothing came for as long as was set.  CLOSE_NONE: wait on. */
 static enum close_reason timed_out(struct client *c, uint64_t now_ms)
 {
-	uint64_t idle_ms = c->server->config->idle_timeout_s * 1000ULL;
+	uint64_t idle_ms = c->server->live.idle_timeout_s * 1000ULL;
 	int unsent = 0;
 
 	if (!c->rules.joined)
@@ -369,7 +369,7 @@ static void linger(struct client *c)
 /* The server ends: let the client have what waits for it. */
 static void flush(struct client *c)
 {
-	uint64_t timeout_ms = c->server->config->flush_timeout_s * 1000ULL;
+	uint64_t timeout_ms = c->server->live.flush_timeout_s * 1000ULL;
 	int i;
 
 	egress_flush(&c->endpoint.egress, clock_now_ms() + timeout_ms);

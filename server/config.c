@@ -159,6 +159,13 @@ bool config_read(struct server_config *config, int argc, char **argv,
 	return check(config, error);
 }
 
+enum log_level config_log_level(const struct server_config *config)
+{
+	if (config->quiet)
+		return LOG_LEVEL_WARNING;
+	return config->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+}
+
 void config_visit_changes(const struct server_config *before,
 			  const struct server_config *after,
 			  void (*visit)(const struct option_def *def,

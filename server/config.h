@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "common/log.h"
 #include "common/options.h"
 
 #define CONFIG_DEFAULT_PATH "/etc/simplevpn/srv.conf"
@@ -42,6 +43,8 @@ struct server_config {
  */
 bool config_read(struct server_config *config, int argc, char **argv,
 		 char error[OPTIONS_ERROR_LEN]);
+
+enum log_level config_log_level(const struct server_config *config);
 
 /* Call visit for every option that differs between the two. */
 void config_visit_changes(const struct server_config *before,

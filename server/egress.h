@@ -20,6 +20,7 @@
 #define SERVER_EGRESS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,14 +36,18 @@ enum {
 	EGRESS_CONTROL_MAX = 2048,	/* unsent control messages, bytes */
 };
 
-/* Limits that all egresses share; immutable while the server runs. */
+/* Limits that all egresses share.  A reload may change each by itself; a queue
+ * keeps the size that it was made with. */
 struct egress_limits {
-	uint32_t queue_bytes;
-	uint32_t queue_packets;
-	uint32_t stall_ms;	/* queued data and no progress: closed */
-	uint32_t wait_ms;	/* of one batch in egress_wait(); 0: never */
-	uint32_t patience_ms;	/* no progress for so long: not waited for */
-	uint64_t memory;	/* that all queues may take together, bytes */
+	_Atomic uint32_t queue_bytes;
+	_Atomic uint32_t queue_packets;
+	_Atomic uint32_t stall_ms;	/* queued data, no progress: closed */
+	_Atomic uint32_t wait_ms;	/* of one batch in egress_wait(); 0:
+					 * never */
+	_Atomic uint32_t patience_ms;	/* no progress for so long: not waited
+					 * for */
+	_Atomic uint64_t memory;	/* that all queues may take together,
+					 * bytes */
 };
 
 /* [I] immutable, [q] under lock, [d] under the drain's lock */

@@ -125,9 +125,9 @@ static enum msg_error choose(const struct server *server,
 }
 
 /* What capable clients are told: several keepalives fit the idle timeout. */
-static uint16_t keepalive_s(const struct server_config *config)
+static uint16_t keepalive_s(const struct server *server)
 {
-	uint32_t s = config->idle_timeout_s / KEEPALIVES_PER_TIMEOUT;
+	uint32_t s = server->live.idle_timeout_s / KEEPALIVES_PER_TIMEOUT;
 
 	return (uint16_t)(s < 1 ? 1 : s > KEEPALIVE_S ? KEEPALIVE_S : s);
 }
@@ -152,9 +152,9 @@ static void fill_options(const struct server *server, enum msg_error error,
 	options->has_mtu = true;
 	options->mtu = (uint16_t)config->mtu;
 	options->has_idle_timeout = true;
-	options->idle_timeout_s = (uint16_t)config->idle_timeout_s;
+	options->idle_timeout_s = (uint16_t)server->live.idle_timeout_s;
 	options->has_keepalive = true;
-	options->keepalive_s = keepalive_s(config);
+	options->keepalive_s = keepalive_s(server);
 }
 
 /* False: the client does not read, or there is no memory. */
@@ -198,7 +198,7 @@ static void set_abilities(const struct server *server,
 {
 	uint32_t mtu = request->capable ? server->config->mtu : JOIN_BASE_MTU;
 	uint32_t probe_s = PROBE_SLACK_S + (request->capable ?
-				keepalive_s(server->config) : KEEPALIVE_S);
+				keepalive_s(server) : KEEPALIVE_S);
 
 	atomic_store_explicit(&endpoint->mtu, mtu, memory_order_relaxed);
 	atomic_store_explicit(&endpoint->probe_ms, probe_s * 1000,

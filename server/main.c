@@ -25,23 +25,18 @@
 #include "server/gateway.h"
 #include "server/join.h"
 #include "server/registry.h"
+#include "server/reload.h"
 #include "server/route.h"
 #include "server/server.h"
-
-enum {
-	WAIT_MS = 5,			/* egress_wait(); docs/design.md */
-	PATIENCE_MS = 50,
-	CONNECT_BURST = 10,		/* times the rate */
-	PENALTY_MS = 2000,		/* for one that was no client's */
-	PENALTY_THRESHOLD_MS = 10000,
-	PENALTY_MAX_MS = 60000,
-};
 
 /* Everything that start() makes and stop() undoes. */
 struct program {
 	struct server server;
 	struct server_config config;
 	struct acceptor *acceptor;
+	struct reload *reload;
+	int argc;
+	char **argv;
 	sigset_t signals;
 };
 
@@ -67,20 +62,9 @@ static void block_signals(sigset_t *signals)
 	sigaddset(signals, SIGINT);
 	sigaddset(signals, SIGTERM);
 	sigaddset(signals, SIGUSR1);
+	sigaddset(signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
-}
-
-static void set_up_limits(struct server *server)
-{
-	const struct server_config *config = server->config;
-
-	server->limits.queue_bytes = config->client_queue_kib * 1024;
-	server->limits.queue_packets = config->client_queue_packets;
-	server->limits.memory = (uint64_t)config->queue_memory_mib << 20;
-	server->limits.stall_ms = config->stall_timeout_s * 1000;
-	server->limits.wait_ms = WAIT_MS;
-	server->limits.patience_ms = PATIENCE_MS;
 }
 
 static void set_up_addresses(struct server *server)
@@ -92,24 +76,14 @@ static void set_up_addresses(struct server *server)
 	server->address = server->network + 1;
 }
 
-static struct admission *open_admission(const struct server_config *config)
+static struct admission *open_admission(void)
 {
-	struct admission_limits limits = {
-		.max_pending = config->max_pending,
-		.max_pending_source = config->max_pending_per_source,
-		.rate_source = config->connect_rate,
-		.burst_source = CONNECT_BURST * config->connect_rate,
-		.max_clients_source = config->max_clients_per_source,
-		.penalty_ms = PENALTY_MS,
-		.penalty_threshold_ms = PENALTY_THRESHOLD_MS,
-		.penalty_max_ms = PENALTY_MAX_MS,
-	};
 	uint64_t seed[2] = { 0, 0 };
 
 	/* Early at boot there may be no entropy: a guessable hash then. */
 	if (getrandom(seed, sizeof(seed), GRND_NONBLOCK) < 0)
 		log_debug("getrandom: %s", strerror(errno));
-	return admission_new(&limits, seed);
+	return admission_new(seed);
 }
 
 /* The parts without a thread.  EXIT_OK or an exit code, after logging why. */
@@ -117,14 +91,13 @@ static int open_parts(struct program *p)
 {
 	struct server *server = &p->server;
 	uint8_t prefix_len = p->config.network.prefix_len;
-	uint32_t max = p->config.max_clients;
 	int error;
 
 	server->pool = addrpool_new(server->network, prefix_len,
-				    server->address, max ? max : UINT32_MAX);
+				    server->address);
 	server->routes = route_new(server->network, prefix_len);
 	server->registry = registry_new();
-	server->admission = open_admission(&p->config);
+	server->admission = open_admission();
 	if (!server->pool || !server->routes || !server->registry ||
 	    !server->admission) {
 		log_error("out of memory");
@@ -137,11 +110,20 @@ static int open_parts(struct program *p)
 				EXIT_PERMISSION : EXIT_ERROR;
 	}
 	p->acceptor = accept_open(server);
-	return p->acceptor ? EXIT_OK : EXIT_ERROR;
+	if (!p->acceptor)
+		return EXIT_ERROR;
+	p->reload = reload_new(server, p->acceptor, &p->config, p->argc,
+			       p->argv);
+	if (!p->reload) {
+		log_error("out of memory");
+		return EXIT_ERROR;
+	}
+	return EXIT_OK;
 }
 
 static void close_parts(struct program *p)
 {
+	reload_free(p->reload);
 	accept_close(p->acceptor);
 	gateway_close(p->server.gateway);
 	admission_free(p->server.admission);
@@ -254,6 +236,7 @@ static void log_statistics(const struct server *server)
 /* Until a signal says to end. */
 static void wait_for_end(const struct program *p)
 {
+	char report[RELOAD_REPORT_LEN];
 	siginfo_t info;
 	int signal_number;
 
@@ -261,6 +244,8 @@ static void wait_for_end(const struct program *p)
 		signal_number = sigwaitinfo(&p->signals, &info);
 		if (signal_number == SIGUSR1) {
 			log_statistics(&p->server);
+		} else if (signal_number == SIGHUP) {
+			reload_run(p->reload, report);
 		} else if (signal_number > 0) {
 			log_notice("SIG%s: ending",
 				   sigabbrev_np(signal_number));
@@ -276,7 +261,6 @@ static int run(struct program *p)
 	raise_limits();
 	block_signals(&p->signals);
 	p->server.config = &p->config;
-	set_up_limits(&p->server);
 	set_up_addresses(&p->server);
 	code = open_parts(p);
 	if (code == EXIT_OK) {
@@ -325,7 +309,8 @@ int main(int argc, char **argv)
 		       "no file, options only");
 		return EXIT_OK;
 	}
-	log_init("srv", program.config.verbose ? LOG_LEVEL_DEBUG :
-		 program.config.quiet ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO);
+	log_init("srv", config_log_level(&program.config));
+	program.argc = argc;
+	program.argv = argv;
 	return run(&program);
 }

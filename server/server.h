@@ -22,6 +22,7 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "server/egress.h"
@@ -34,9 +35,16 @@ struct registry;
 struct route_table;
 struct server_config;
 
-/* All members are immutable once the first thread runs. */
+/* What a reload may change while other threads read it, beside the limits. */
+struct server_live {
+	_Atomic uint32_t idle_timeout_s;
+	_Atomic uint32_t flush_timeout_s;
+};
+
+/* All members are immutable once the first thread runs, but live and limits. */
 struct server {
-	const struct server_config *config;
+	const struct server_config *config;	/* as it was at the start */
+	struct server_live live;
 	uint32_t network;	/* addresses in host byte order */
 	uint32_t netmask;
 	uint32_t address;	/* the server's own */

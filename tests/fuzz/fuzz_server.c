@@ -614,7 +614,7 @@ static void check_quiet_client(const struct client *client, bool is_routed)
 {
 	const struct connection *c = &f.connections[client->fd];
 	const struct egress *e = &client->endpoint.egress;
-	uint64_t idle_ms = f.config.idle_timeout_s * 1000ULL;
+	uint64_t idle_ms = f.server.live.idle_timeout_s * 1000ULL;
 	uint64_t now_ms = fake_now_ms();
 
 	check(client->endpoint.references == 1U + is_routed + e->watched);
@@ -1024,8 +1024,9 @@ static void make_admissions(void)
 		}
 		limits.max_clients_source = i & 2 ? 2 : 0;
 		limits.max_pending_source = i & 2 ? 2 : 8;
-		f.admissions[i] = admission_new(&limits, seed);
+		f.admissions[i] = admission_new(seed);
 		check(f.admissions[i] != NULL);
+		admission_set_limits(f.admissions[i], &limits);
 	}
 }
 
@@ -1039,9 +1040,9 @@ static void configure(void)
 	f.config.network.prefix_len = b & 8 ? 29 : 28;
 	f.config.no_tun = !(a & 1);
 	f.config.mtu = a & 2 ? 9000 : 1500;
-	f.config.idle_timeout_s = a & 4 ? 20 : 60;
-	f.config.flush_timeout_s = a & 8 ? 3 : 0;
 	memset(s, 0, sizeof(*s));
+	s->live.idle_timeout_s = a & 4 ? 20 : 60;
+	s->live.flush_timeout_s = a & 8 ? 3 : 0;
 	s->config = &f.config;
 	s->network = NETWORK;
 	s->netmask = b & 8 ? 0xfffffff8U : 0xfffffff0U;
@@ -1062,12 +1063,12 @@ static void start(void)
 	struct server *s = &f.server;
 	uint32_t max = f.config.max_clients;
 
-	s->pool = addrpool_new(NETWORK, f.config.network.prefix_len, SERVER,
-			       max ? max : UINT32_MAX);
+	s->pool = addrpool_new(NETWORK, f.config.network.prefix_len, SERVER);
 	s->routes = route_new(NETWORK, f.config.network.prefix_len);
 	s->registry = registry_new();
 	s->drain = drain_new(&s->limits);
 	check(s->pool && s->routes && s->registry && s->drain);
+	addrpool_set_max_held(s->pool, max ? max : UINT32_MAX);
 	if (!f.config.no_tun)
 		check(gateway_open(s) == 0 && gateway_start(s->gateway) == 0);
 	f.acceptor = accept_open(s);

@@ -22,10 +22,10 @@ enum {
 
 static struct addrpool *new_pool(uint8_t prefix_len, uint32_t max_held)
 {
-	struct addrpool *pool = addrpool_new(NETWORK, prefix_len, SERVER,
-					     max_held);
+	struct addrpool *pool = addrpool_new(NETWORK, prefix_len, SERVER);
 
 	ck_assert_ptr_nonnull(pool);
+	addrpool_set_max_held(pool, max_held);
 	return pool;
 }
 
@@ -149,7 +149,7 @@ END_TEST
 
 START_TEST(addrpool_server_need_not_be_the_first)
 {
-	struct addrpool *pool = addrpool_new(NETWORK, 29, NETWORK + 3, 100);
+	struct addrpool *pool = addrpool_new(NETWORK, 29, NETWORK + 3);
 
 	ck_assert_ptr_nonnull(pool);
 	ck_assert_uint_eq(take_any(pool), NETWORK + 1);

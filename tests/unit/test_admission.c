@@ -46,6 +46,15 @@ static struct admission_limits loose(void)
 	return limits;
 }
 
+static struct admission *new_admission(const struct admission_limits *limits)
+{
+	struct admission *a = admission_new(seed);
+
+	ck_assert_ptr_nonnull(a);
+	admission_set_limits(a, limits);
+	return a;
+}
+
 static enum admission_verdict ask(struct admission *a,
 				  struct sockaddr_storage peer, uint64_t now_ms,
 				  struct admission_source **source)
@@ -61,7 +70,7 @@ START_TEST(admission_total_is_never_exceeded)
 	uint32_t i, accepted = 0;
 
 	limits.max_pending = 100;
-	a = admission_new(&limits, seed);
+	a = new_admission(&limits);
 	for (i = 0; i < 10000; i++) {
 		struct sockaddr_storage peer = ipv4(i);
 
@@ -84,7 +93,7 @@ START_TEST(admission_early_drop_rises_from_half_of_the_limit)
 	int i;
 
 	limits.max_pending = 100;
-	a = admission_new(&limits, seed);
+	a = new_admission(&limits);
 	/* The unluckiest number there is: refused as soon as chance may. */
 	for (i = 0; i < 51; i++)
 		ck_assert_int_eq(admission_accept(a, &peer, 0, 0, &source),
@@ -109,7 +118,7 @@ START_TEST(admission_source_limit_leaves_others_alone)
 	int i;
 
 	limits.max_pending_source = 3;
-	a = admission_new(&limits, seed);
+	a = new_admission(&limits);
 	for (i = 0; i < 3; i++)
 		ck_assert_int_eq(ask(a, ipv4(7), 0, &source), ADMISSION_OK);
 	ck_assert_int_eq(ask(a, ipv4(7), 0, &source),
@@ -128,7 +137,7 @@ START_TEST(admission_joined_is_no_stranger)
 
 	limits.max_pending_source = 1;
 	limits.max_pending = 2;
-	a = admission_new(&limits, seed);
+	a = new_admission(&limits);
 	for (i = 0; i < 50; i++) {
 		ck_assert_int_eq(ask(a, ipv4(7), 0, &source), ADMISSION_OK);
 		admission_joined(a, source);
@@ -147,7 +156,7 @@ START_TEST(admission_left_gives_the_place_back)
 
 	limits.max_pending_source = 1;
 	limits.max_clients_source = 1;
-	a = admission_new(&limits, seed);
+	a = new_admission(&limits);
 	for (i = 0; i < 50; i++) {
 		ck_assert_int_eq(ask(a, ipv4(7), 0, &source), ADMISSION_OK);
 		if (i % 2)
@@ -167,7 +176,7 @@ START_TEST(admission_clients_of_a_source_are_limited)
 	int i;
 
 	limits.max_clients_source = 2;
-	a = admission_new(&limits, seed);
+	a = new_admission(&limits);
 	for (i = 0; i < 2; i++) {
 		ck_assert_int_eq(ask(a, ipv4(7), 0, &source), ADMISSION_OK);
 		admission_joined(a, source);
@@ -190,7 +199,7 @@ START_TEST(admission_rate_refills_with_time)
 
 	limits.rate_source = 10;
 	limits.burst_source = 20;
-	a = admission_new(&limits, seed);
+	a = new_admission(&limits);
 	for (i = 0; i < 20; i++)
 		ck_assert_int_eq(ask(a, ipv4(7), 5, &source), ADMISSION_OK);
 	ck_assert_int_eq(ask(a, ipv4(7), 5, &source), ADMISSION_TOO_FAST);
@@ -209,7 +218,7 @@ START_TEST(admission_penalties_add_up_and_expire)
 	struct admission *a;
 	int i;
 
-	a = admission_new(&limits, seed);
+	a = new_admission(&limits);
 	for (i = 0; i < 5; i++) {
 		ck_assert_int_eq(ask(a, ipv4(7), 1000, &source), ADMISSION_OK);
 		admission_left(a, source, false, true, 1000);
@@ -234,7 +243,7 @@ START_TEST(admission_ipv6_source_is_the_64)
 	struct admission *a;
 
 	limits.max_pending_source = 1;
-	a = admission_new(&limits, seed);
+	a = new_admission(&limits);
 	ck_assert_int_eq(ask(a, ipv6("2001:db8::1"), 0, &source),
 			 ADMISSION_OK);
 	ck_assert_int_eq(ask(a, ipv6("2001:db8::ffff:2"), 0, &source),
@@ -257,7 +266,7 @@ START_TEST(admission_table_full_of_others_lets_strangers_in)
 	uint32_t i;
 
 	limits.max_pending_source = 1;
-	a = admission_new(&limits, seed);
+	a = new_admission(&limits);
 	ck_assert_int_eq(ask(a, ipv4(0), 0, &first), ADMISSION_OK);
 	for (i = 1; i < 200000; i++) {
 		ck_assert_int_eq(ask(a, ipv4(i), i, &source), ADMISSION_OK);

@@ -126,9 +126,9 @@ static void set_up(void)
 	config.network.address = NETWORK;
 	config.network.prefix_len = PREFIX_LEN;
 	config.mtu = 1500;
-	config.idle_timeout_s = IDLE_MS / 1000;
-	config.flush_timeout_s = 3;
 	memset(&server, 0, sizeof(server));
+	server.live.idle_timeout_s = IDLE_MS / 1000;
+	server.live.flush_timeout_s = 3;
 	server.config = &config;
 	server.network = NETWORK;
 	server.netmask = 0xffffff00;
@@ -137,13 +137,14 @@ static void set_up(void)
 	server.limits.queue_packets = 4096;
 	server.limits.stall_ms = STALL_MS;
 	server.limits.memory = UINT64_MAX;
-	server.pool = addrpool_new(NETWORK, PREFIX_LEN, SERVER, UINT32_MAX);
+	server.pool = addrpool_new(NETWORK, PREFIX_LEN, SERVER);
 	server.routes = route_new(NETWORK, PREFIX_LEN);
 	server.registry = registry_new();
-	server.admission = admission_new(&limits, seed);
+	server.admission = admission_new(seed);
 	server.drain = drain_new(&server.limits);
 	ck_assert(server.pool && server.routes && server.registry &&
 		  server.admission && server.drain);
+	admission_set_limits(server.admission, &limits);
 	fake_run();
 }
 

@@ -45,16 +45,17 @@ static void make_hub(uint8_t prefix_len, uint32_t max_held)
 	config.network.address = NETWORK;
 	config.network.prefix_len = prefix_len;
 	config.mtu = 1500;
-	config.idle_timeout_s = 60;
+	server.live.idle_timeout_s = 60;
 	server.config = &config;
 	server.network = NETWORK;
 	server.netmask = 0xffffffffU << (32 - prefix_len);
 	server.address = SERVER;
 	server.limits = limits;
-	server.pool = addrpool_new(NETWORK, prefix_len, SERVER, max_held);
+	server.pool = addrpool_new(NETWORK, prefix_len, SERVER);
 	server.routes = route_new(NETWORK, prefix_len);
 	server.drain = drain_new(&limits);
 	ck_assert_ptr_nonnull(server.pool);
+	addrpool_set_max_held(server.pool, max_held);
 	ck_assert_ptr_nonnull(server.routes);
 	ck_assert_ptr_nonnull(server.drain);
 	for (i = 0; i < N_CLIENTS; i++) {
@@ -398,7 +399,7 @@ START_TEST(join_options_follow_the_configuration)
 {
 	remake_hub(24, UINT32_MAX);
 	config.mtu = 9000;
-	config.idle_timeout_s = 20;
+	server.live.idle_timeout_s = 20;
 	ck_assert(ask(0, CAPABLE));
 	check_reply(0, "4514 0029 7653 0000 4001 0003 00000000 0a000002 "
 		    "010118 02040a000001 03022328 04020005 05020014");
@@ -407,7 +408,7 @@ END_TEST
 
 START_TEST(join_keepalive_is_at_least_a_second)
 {
-	config.idle_timeout_s = 1;
+	server.live.idle_timeout_s = 1;
 	ck_assert(ask(0, CAPABLE));
 	check_reply(0, "4514 0029 7653 0000 4001 0003 00000000 0a000002 "
 		    "010110 02040a000001 030205dc 04020001 05020001");
