@@ -105,7 +105,7 @@ PROGRAM_PATHS := SRV=$(BIN)/srv CLI=$(BIN)/cli DEVICE=$(BIN)/device \
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2))
 
-.PHONY: all srv cli device tests check unit e2e freestanding demo asan tsan
+.PHONY: all tests check unit e2e freestanding demo asan tsan
 .PHONY: fuzz fuzz-keep fuzz-replay mutate lint coverage install clean help needs
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -136,6 +136,7 @@ help:
 #: Variables: CC CFLAGS CPPFLAGS LDFLAGS MODE PREFIX DESTDIR V=1
 
 ifneq ($(MODE),release)
+.PHONY: srv cli device
 srv cli device: %: $(B)/%
 endif
 
