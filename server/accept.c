@@ -36,6 +36,7 @@ enum {
 	FIXED_FDS = 2,		/* the registry's and the stop eventfd */
 	ACCEPT_BATCH = 64,	/* connections before others get a look */
 	PAUSE_MS = 200,
+	REQUEST_MS = 500,	/* a client's request has come by then */
 	ERROR_LEN = 200,
 };
 
@@ -102,13 +103,19 @@ static void admit(struct acceptor *a, int fd,
 		  const struct sockaddr_storage *peer)
 {
 	static struct log_limit refused, failed;
+	struct admission *admission = a->server->admission;
+	uint64_t now_ms = clock_now_ms();
 	struct admission_source *source;
 	enum admission_verdict verdict;
 	char text[SOCK_TEXT_LEN];
 	int error;
 
-	verdict = admission_accept(a->server->admission, peer, clock_now_ms(),
-				   next_random(a), &source);
+	verdict = admission_accept(admission, peer, now_ms, next_random(a),
+				   &source);
+	if (verdict == ADMISSION_TOO_MANY &&
+	    registry_crowd_out(a->server->registry, now_ms - REQUEST_MS))
+		verdict = admission_accept_instead(admission, peer, now_ms,
+						   &source);
 	if (verdict != ADMISSION_OK) {
 		close(fd);
 		sock_text(peer, text);

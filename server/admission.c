@@ -11,6 +11,7 @@ enum {
 	N_BUCKETS = 4096,	/* power of two */
 	BUCKET_SIZE = 4,
 	KEY_LEN = 9,		/* family and eight bytes of the address */
+	LEAVING = 256,		/* strangers shut, whose threads still end */
 	TOKEN = 1000,		/* of one connection: rate x ms adds up */
 };
 
@@ -189,6 +190,15 @@ static enum admission_verdict judge_source(const struct admission_limits *l,
 	return ADMISSION_OK;
 }
 
+static struct admission_source *count_locked(struct admission *a,
+					     struct admission_source *source)
+{
+	a->n_pending++;
+	if (source)
+		source->n_pending++;
+	return source;
+}
+
 enum admission_verdict admission_accept(struct admission *a,
 					const struct sockaddr_storage *peer,
 					uint64_t now_ms, uint32_t random,
@@ -206,11 +216,26 @@ enum admission_verdict admission_accept(struct admission *a,
 		verdict = judge_source(&a->limits, s, now_ms);
 	if (verdict == ADMISSION_OK && too_many_locked(a, random))
 		verdict = ADMISSION_TOO_MANY;
-	if (verdict == ADMISSION_OK) {
-		a->n_pending++;
-		*source = s;
-		if (s)
-			s->n_pending++;
+	if (verdict == ADMISSION_OK)
+		*source = count_locked(a, s);
+	pthread_mutex_unlock(&a->lock);
+	return verdict;
+}
+
+enum admission_verdict
+admission_accept_instead(struct admission *a,
+			 const struct sockaddr_storage *peer, uint64_t now_ms,
+			 struct admission_source **source)
+{
+	enum admission_verdict verdict = ADMISSION_TOO_MANY;
+	uint8_t key[KEY_LEN];
+
+	make_key(peer, key);
+	*source = NULL;
+	pthread_mutex_lock(&a->lock);
+	if (a->n_pending < (uint64_t)a->limits.max_pending + LEAVING) {
+		verdict = ADMISSION_OK;
+		*source = count_locked(a, find_locked(a, key, now_ms));
 	}
 	pthread_mutex_unlock(&a->lock);
 	return verdict;

@@ -5,7 +5,9 @@
  * Theory of operation: until a connection has an address it is a stranger, and
  * strangers are bounded: in total, per source, and by a rate per source.  As
  * the total nears its limit, connections are refused at random with a rising
- * chance, so that a flood does not shut everybody else out at a fixed point.
+ * chance, so that a flood does not shut everybody else out at a fixed point; or
+ * rather, the accept thread then drops the oldest stranger instead, who has
+ * had time enough for a request (accept.c).
  * A source whose connections end without a request, or with bytes that are no
  * message, collects penalties; above a threshold it is refused until they have
  * expired.  None of this ever touches a client that has its address.
@@ -66,6 +68,15 @@ enum admission_verdict admission_accept(struct admission *a,
 					const struct sockaddr_storage *peer,
 					uint64_t now_ms, uint32_t random,
 					struct admission_source **source);
+
+/*
+ * The same, after ADMISSION_TOO_MANY: an older stranger was shut to make room,
+ * and will have left in a moment.  Not without any bound on such moments.
+ */
+enum admission_verdict
+admission_accept_instead(struct admission *a,
+			 const struct sockaddr_storage *peer, uint64_t now_ms,
+			 struct admission_source **source);
 
 /* It has got its address and is no stranger any more. */
 void admission_joined(struct admission *a, struct admission_source *source);

@@ -87,6 +87,7 @@ static const char *const close_names[] = {
 	[CLOSE_CONNECTION_LOST] = "connection lost",
 	[CLOSE_IDLE] = "nothing heard for the idle timeout",
 	[CLOSE_NOT_JOINED] = "no address request within 10 s",
+	[CLOSE_CROWDED_OUT] = "no address request yet, and others wait",
 	[CLOSE_PROTOCOL] = "not a message of the protocol",
 	[CLOSE_REFUSED] = "refused",
 	[CLOSE_STALLED] = "takes no data",
@@ -254,6 +255,7 @@ static bool answer_request(struct client *c, const uint8_t *message,
 		return true;
 	}
 	admission_joined(c->server->admission, c->source);
+	registry_joined(c->server->registry, c);
 	c->rules.joined = true;
 	c->rules.segments = (join.flags & MSG_FLAG_SEGMENTS) != 0;
 	c->rules.max_packet = FRAME_MAX_PACKET;
@@ -515,6 +517,11 @@ void client_join(struct client *c)
 void client_put(struct client *c)
 {
 	endpoint_put(&c->endpoint);
+}
+
+uint64_t client_accepted_ms(const struct client *c)
+{
+	return c->accepted_ms;
 }
 
 struct client_link *client_link(struct client *c)

@@ -52,6 +52,8 @@ void client_end(struct client *client);
 void client_join(struct client *client);
 void client_put(struct client *client);
 
+/* When it connected, of clock_now_ms(). */
+uint64_t client_accepted_ms(const struct client *client);
 struct client_link *client_link(struct client *client);
 const struct stats *client_stats(const struct client *client);
 /* Log who it is and its counters. */

@@ -27,6 +27,7 @@ enum close_reason {
 	CLOSE_CONNECTION_LOST,	/* reset, or unanswered for too long */
 	CLOSE_IDLE,		/* nothing came for the idle timeout */
 	CLOSE_NOT_JOINED,	/* no request by the join deadline */
+	CLOSE_CROWDED_OUT,	/* the same, and others need the place */
 	CLOSE_PROTOCOL,		/* the stream cannot be decoded */
 	CLOSE_REFUSED,		/* its request could not be granted */
 	CLOSE_STALLED,		/* it does not read */

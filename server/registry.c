@@ -13,7 +13,10 @@
 struct registry {
 	int fd;				/* [I] an eventfd */
 	pthread_mutex_t lock;
-	struct client *live;		/* [lock] and so all below */
+	/* [lock] and so all below */
+	struct client *strangers;	/* from the oldest to the newest */
+	struct client **newest;		/* where the next one is hung up */
+	struct client *live;		/* the others */
 	struct client *finished;
 	uint32_t n;
 	struct stats gone;		/* counters of those already reaped */
@@ -31,6 +34,7 @@ struct registry *registry_new(void)
 		return NULL;
 	}
 	pthread_mutex_init(&r->lock, NULL);
+	r->newest = &r->strangers;
 	return r;
 }
 
@@ -54,27 +58,60 @@ static void push_locked(struct client **list, struct client *client)
 	*list = client;
 }
 
-static void remove_locked(struct client *client)
+static void remove_locked(struct registry *r, struct client *client)
 {
 	struct client_link *link = client_link(client);
 
 	*link->previous = link->next;
 	if (link->next)
 		client_link(link->next)->previous = link->previous;
+	if (r->newest == &link->next)
+		r->newest = link->previous;
 }
 
 void registry_add(struct registry *r, struct client *client)
 {
+	struct client_link *link = client_link(client);
+
 	pthread_mutex_lock(&r->lock);
-	push_locked(&r->live, client);
+	link->next = NULL;
+	link->previous = r->newest;
+	*r->newest = client;
+	r->newest = &link->next;
 	r->n++;
 	pthread_mutex_unlock(&r->lock);
+}
+
+void registry_joined(struct registry *r, struct client *client)
+{
+	pthread_mutex_lock(&r->lock);
+	remove_locked(r, client);
+	push_locked(&r->live, client);
+	pthread_mutex_unlock(&r->lock);
+}
+
+bool registry_crowd_out(struct registry *r, uint64_t before_ms)
+{
+	struct client *client;
+	bool found;
+
+	pthread_mutex_lock(&r->lock);
+	client = r->strangers;
+	found = client && client_accepted_ms(client) < before_ms;
+	if (found) {
+		/* Away from the others, so that it is not found again. */
+		remove_locked(r, client);
+		push_locked(&r->live, client);
+		client_shut(client, CLOSE_CROWDED_OUT);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return found;
 }
 
 void registry_remove(struct registry *r, struct client *client)
 {
 	pthread_mutex_lock(&r->lock);
-	remove_locked(client);
+	remove_locked(r, client);
 	r->n--;
 	pthread_mutex_unlock(&r->lock);
 }
@@ -82,7 +119,7 @@ void registry_remove(struct registry *r, struct client *client)
 void registry_finish(struct registry *r, struct client *client)
 {
 	pthread_mutex_lock(&r->lock);
-	remove_locked(client);
+	remove_locked(r, client);
 	push_locked(&r->finished, client);
 	/* Under the lock: whoever reaps the client may free the registry. */
 	eventfd_write(r->fd, 1);
@@ -131,6 +168,8 @@ void registry_visit(struct registry *r,
 	struct client *client;
 
 	pthread_mutex_lock(&r->lock);
+	for (client = r->strangers; client; client = client_link(client)->next)
+		visit(client, arg);
 	for (client = r->live; client; client = client_link(client)->next)
 		visit(client, arg);
 	pthread_mutex_unlock(&r->lock);
@@ -143,6 +182,8 @@ void registry_total(struct registry *r, struct stats *total)
 	pthread_mutex_lock(&r->lock);
 	stats_add(total, &r->gone);
 	for (client = r->live; client; client = client_link(client)->next)
+		stats_add(total, client_stats(client));
+	for (client = r->strangers; client; client = client_link(client)->next)
 		stats_add(total, client_stats(client));
 	for (client = r->finished; client; client = client_link(client)->next)
 		stats_add(total, client_stats(client));

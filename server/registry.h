@@ -9,6 +9,7 @@
 #ifndef SERVER_REGISTRY_H
 #define SERVER_REGISTRY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "server/stats.h"
@@ -21,7 +22,10 @@ struct registry *registry_new(void);
 /* No client is left. */
 void registry_free(struct registry *r);
 
+/* A stranger: it has no address yet. */
 void registry_add(struct registry *r, struct client *client);
+/* It has its address. */
+void registry_joined(struct registry *r, struct client *client);
 /* Undo registry_add() for a client whose thread was never started. */
 void registry_remove(struct registry *r, struct client *client);
 /* The client's own thread, as its last act. */
@@ -31,6 +35,12 @@ void registry_finish(struct registry *r, struct client *client);
 int registry_fd(const struct registry *r);
 /* Join the threads that ended and drop their clients.  One thread at a time. */
 void registry_reap(struct registry *r);
+
+/*
+ * Shut the stranger that has been here for longest, if it came before before_ms
+ * of clock_now_ms().  False: there is none.
+ */
+bool registry_crowd_out(struct registry *r, uint64_t before_ms);
 
 /* Clients that were added and are not yet reaped. */
 uint32_t registry_count(struct registry *r);

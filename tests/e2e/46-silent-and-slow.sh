@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# 5,000 connections that say nothing and 5,000 that send a byte a second, all of
+# 5,000 connections that say nothing and 5,000 that send a byte a second.  From
 # one host: refused beyond its share, or all let in where the limits are wide.
+# Each from a host of its own: the oldest make room for newcomers.
 # All the while a good client joins in under a second, and the deadline for an
 # address ends them all, however they trickle.
 # Environment: HOSTILE_N (5000)
@@ -62,4 +63,18 @@ raw_join good2 10.0.0.7
 good=good2
 attack "one host, all let in"
 ((threads > N)) || fail "only $threads threads: they were not let in"
+end_attack
+stop good2
+stop srv
+
+# Each from an address of its own: no share to refuse, all places are taken.
+start_srv
+raw_start good3 c2
+raw_join good3 10.0.0.7
+good=good3
+start_hostile others c1 silent $SERVER 2002 "$N" --sources 198.18.128.0 "$N"
+attack "a host each" --sources 198.18.0.0 "$N"
+kill "${PID[others]}"
+wait_end others
+rm "$WORK/others.in"
 end_attack

@@ -84,6 +84,32 @@ START_TEST(admission_total_is_never_exceeded)
 }
 END_TEST
 
+START_TEST(admission_instead_has_a_bound_too)
+{
+	struct admission_limits limits = loose();
+	struct sockaddr_storage peer = ipv4(1);
+	struct admission_source *source, *last = NULL;
+	uint32_t accepted = 0;
+	struct admission *a;
+
+	limits.max_pending = 10;
+	a = new_admission(&limits);
+	while (accepted < 10000 &&
+	       admission_accept_instead(a, &peer, 0, &source) ==
+	       ADMISSION_OK) {
+		last = source;
+		accepted++;
+	}
+	ck_assert_uint_ge(accepted, 10);
+	ck_assert_uint_le(accepted, 10 + 256);
+	ck_assert_uint_eq(admission_pending(a), accepted);
+	while (accepted-- > 0)
+		admission_left(a, last, false, false, 0);
+	ck_assert_uint_eq(admission_pending(a), 0);
+	admission_free(a);
+}
+END_TEST
+
 START_TEST(admission_early_drop_rises_from_half_of_the_limit)
 {
 	struct admission_limits limits = loose();
@@ -289,6 +315,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(tc, admission_total_is_never_exceeded);
+	tcase_add_test(tc, admission_instead_has_a_bound_too);
 	tcase_add_test(tc, admission_early_drop_rises_from_half_of_the_limit);
 	tcase_add_test(tc, admission_source_limit_leaves_others_alone);
 	tcase_add_test(tc, admission_joined_is_no_stranger);

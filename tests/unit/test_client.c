@@ -319,6 +319,46 @@ static void assert_free(uint32_t address)
 
 /* ---- Before the address ---- */
 
+START_TEST(client_oldest_stranger_makes_room_and_nobody_else)
+{
+	int joined = join_from(1, FIRST, 0);
+	int old = connect_from(2), young;
+	uint64_t old_ms = fake_now_ms();
+
+	pass(500);
+	young = connect_from(3);
+	ck_assert(!registry_crowd_out(server.registry, old_ms));
+	ck_assert(registry_crowd_out(server.registry, old_ms + 1));
+	fake_run();
+	ck_assert(is_over(old));
+	ck_assert(!registry_crowd_out(server.registry, old_ms + 1));
+	ck_assert(!is_over(young) && !is_over(joined));
+	request(young, FIRST + 1, 0);
+	ck_assert(!registry_crowd_out(server.registry, UINT64_MAX));
+	ck_assert(!is_over(young) && !is_over(joined));
+}
+END_TEST
+
+/* Found once, even while its thread has not ended yet. */
+START_TEST(client_strangers_make_room_from_the_oldest_on)
+{
+	int fds[3], i;
+
+	for (i = 0; i < 3; i++)
+		fds[i] = connect_from(1 + (uint32_t)i);
+	ck_assert(registry_crowd_out(server.registry, UINT64_MAX));
+	ck_assert(registry_crowd_out(server.registry, UINT64_MAX));
+	fake_run();
+	ck_assert(is_over(fds[0]) && is_over(fds[1]) && !is_over(fds[2]));
+	fds[0] = connect_from(5);
+	ck_assert(registry_crowd_out(server.registry, UINT64_MAX));
+	ck_assert(registry_crowd_out(server.registry, UINT64_MAX));
+	ck_assert(!registry_crowd_out(server.registry, UINT64_MAX));
+	fake_run();
+	ck_assert(is_over(fds[0]) && is_over(fds[2]));
+}
+END_TEST
+
 START_TEST(client_silent_is_closed_at_the_join_deadline)
 {
 	int fd = connect_from(1);
@@ -880,6 +920,8 @@ static Suite *client_suite(void)
 	TCase *tc = tcase_create("client");
 
 	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_add_test(tc, client_oldest_stranger_makes_room_and_nobody_else);
+	tcase_add_test(tc, client_strangers_make_room_from_the_oldest_on);
 	tcase_add_test(tc, client_silent_is_closed_at_the_join_deadline);
 	tcase_add_test(tc, client_trickling_is_closed_at_the_join_deadline);
 	tcase_add_test(tc,
