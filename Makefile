@@ -46,6 +46,7 @@ unit_client := $(addprefix fake/,$(addprefix server/,client join forward \
 	common/sock common/coalesce common/segment tests/fuzz/fake_io) \
 	common/log proto/frame proto/ippkt proto/msg
 unit_coalesce := common/coalesce common/segment proto/ippkt
+unit_control := common/control common/control_ask common/log
 unit_egress := server/egress server/drain common/flowq
 unit_flowq := common/flowq proto/ippkt
 unit_flow := tests/perf/flow tests/perf/perf
