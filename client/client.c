@@ -192,34 +192,19 @@ static int on_assigned(struct client *c)
 	return EXIT_NOT_YET;
 }
 
-/* Options that came later replace those of the reply, one by one. */
+/* The session has merged them into those in force. */
 static int on_options(struct client *c)
 {
 	const struct msg_options *pushed = &c->session.pushed;
-	struct msg_options *options = &c->session.options;
-	bool changed = false;
 
 	if (pushed->has_retry) {
 		log_info("the server will be gone for a moment");
 		tell_reconnect(c, RECONNECT_RETRY_AFTER, pushed->retry_ms);
 	}
-	if (pushed->has_mtu) {
-		options->has_mtu = true;
-		options->mtu = pushed->mtu;
-		changed = true;
-	}
-	if (pushed->has_prefix_len) {
-		options->has_prefix_len = true;
-		options->prefix_len = pushed->prefix_len;
-		changed = true;
-	}
-	if (pushed->n_routes > 0) {
-		options->n_routes = pushed->n_routes;
-		memcpy(options->routes, pushed->routes,
-		       sizeof(options->routes));
-		changed = true;
-	}
-	return changed ? set_up_interface(c) : EXIT_NOT_YET;
+	if (pushed->has_mtu || pushed->has_prefix_len ||
+	    pushed->n_routes > 0 || pushed->no_routes)
+		return set_up_interface(c);
+	return EXIT_NOT_YET;
 }
 
 static void on_refused(struct client *c)

@@ -33,6 +33,7 @@ enum option_type {
 	OPTION_TOKEN = 9,
 	OPTION_ERROR = 10,
 	OPTION_RETRY = 11,
+	OPTION_WITHDRAWN = 12,
 };
 
 /* Where the next option goes; full once something did not fit. */
@@ -173,6 +174,21 @@ static void put_dns(struct writer *w, const struct msg_options *options)
 		store_be32(value, options->dns[i]);
 }
 
+static void put_withdrawn(struct writer *w, const struct msg_options *options)
+{
+	uint8_t types[3];
+	size_t n = 0;
+
+	if (options->no_routes)
+		types[n++] = OPTION_ROUTES;
+	if (options->no_dns)
+		types[n++] = OPTION_DNS;
+	if (options->no_search)
+		types[n++] = OPTION_SEARCH;
+	if (n > 0)
+		put_bytes(w, OPTION_WITHDRAWN, types, n);
+}
+
 static void put_error(struct writer *w, const struct msg_options *options)
 {
 	const size_t len = text_len(options->error_text);
@@ -207,6 +223,7 @@ static void put_options(struct writer *w, const struct msg_options *options)
 		put_error(w, options);
 	if (options->has_retry)
 		put_u32(w, OPTION_RETRY, options->retry_ms);
+	put_withdrawn(w, options);
 }
 
 size_t msg_write_capable_reply(uint8_t *out, size_t size,
@@ -347,6 +364,22 @@ static bool read_error(const uint8_t *value, size_t len,
 	return true;
 }
 
+/* Types that cannot be withdrawn, or of a later version, say nothing. */
+static bool read_withdrawn(const uint8_t *value, size_t len,
+			   struct msg_options *o)
+{
+	const uint8_t *end = value + len;
+
+	if (len == 0)
+		return false;
+	for (; value < end; value++) {
+		o->no_routes |= *value == OPTION_ROUTES;
+		o->no_dns |= *value == OPTION_DNS;
+		o->no_search |= *value == OPTION_SEARCH;
+	}
+	return true;
+}
+
 static bool read_option(unsigned int type, const uint8_t *value, size_t len,
 			struct msg_options *o)
 {
@@ -376,6 +409,8 @@ static bool read_option(unsigned int type, const uint8_t *value, size_t len,
 		return read_error(value, len, o);
 	case OPTION_RETRY:
 		return read_u32(value, len, &o->has_retry, &o->retry_ms);
+	case OPTION_WITHDRAWN:
+		return read_withdrawn(value, len, o);
 	default:
 		return true;	/* of a later version */
 	}
@@ -397,6 +432,10 @@ static bool read_options(const uint8_t *in, size_t len,
 			return false;
 		in += 2 + value_len;
 	}
+	/* In whatever order they came: what is there is not withdrawn. */
+	options->no_routes &= options->n_routes == 0;
+	options->no_dns &= options->n_dns == 0;
+	options->no_search &= options->search[0] == '\0';
 	return true;
 }
 

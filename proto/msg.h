@@ -57,6 +57,8 @@ struct msg_route {
 struct msg_options {
 	bool has_prefix_len, has_server, has_mtu, has_keepalive;
 	bool has_idle_timeout, has_error, has_retry;
+	/* Withdrawn, and no new ones in their place. */
+	bool no_routes, no_dns, no_search;
 	uint8_t prefix_len;	/* of the tunnel's network, 1 to 32 */
 	uint32_t server;	/* the server's own tunnel address */
 	uint16_t mtu;		/* bytes, longest packet the tunnel takes */

@@ -76,6 +76,57 @@ static enum session_event handle_assigned(struct session *s,
 	return SESSION_ASSIGNED;
 }
 
+static void merge_lists(struct msg_options *in_force,
+			const struct msg_options *pushed)
+{
+	if (pushed->n_routes > 0 || pushed->no_routes) {
+		in_force->n_routes = pushed->n_routes;
+		__builtin_memcpy(in_force->routes, pushed->routes,
+				 sizeof(in_force->routes));
+	}
+	if (pushed->n_dns > 0 || pushed->no_dns) {
+		in_force->n_dns = pushed->n_dns;
+		__builtin_memcpy(in_force->dns, pushed->dns,
+				 sizeof(in_force->dns));
+	}
+	if (pushed->search[0] != '\0' || pushed->no_search)
+		__builtin_memcpy(in_force->search, pushed->search,
+				 sizeof(in_force->search));
+	if (pushed->token_len > 0) {
+		in_force->token_len = pushed->token_len;
+		__builtin_memcpy(in_force->token, pushed->token,
+				 sizeof(in_force->token));
+	}
+}
+
+/* What is in force once pushed came: type by type, it replaces or withdraws.
+ * Errors and retry times are news and not in force. */
+static void merge_options(struct msg_options *in_force,
+			  const struct msg_options *pushed)
+{
+	if (pushed->has_prefix_len) {
+		in_force->has_prefix_len = true;
+		in_force->prefix_len = pushed->prefix_len;
+	}
+	if (pushed->has_server) {
+		in_force->has_server = true;
+		in_force->server = pushed->server;
+	}
+	if (pushed->has_mtu) {
+		in_force->has_mtu = true;
+		in_force->mtu = pushed->mtu;
+	}
+	if (pushed->has_keepalive) {
+		in_force->has_keepalive = true;
+		in_force->keepalive_s = pushed->keepalive_s;
+	}
+	if (pushed->has_idle_timeout) {
+		in_force->has_idle_timeout = true;
+		in_force->idle_timeout_s = pushed->idle_timeout_s;
+	}
+	merge_lists(in_force, pushed);
+}
+
 /* A reply of a capable server without an address. */
 static enum session_event handle_pushed(struct session *s,
 					const struct msg_reply *reply,
@@ -87,8 +138,8 @@ static enum session_event handle_pushed(struct session *s,
 		close_session(s);
 		return SESSION_REFUSED;
 	}
-	if (s->pushed.has_keepalive)
-		set_keepalive(s, &s->pushed);
+	merge_options(&s->options, &s->pushed);
+	set_keepalive(s, &s->options);
 	return SESSION_OPTIONS;
 }
 

@@ -47,7 +47,8 @@ enum session_event {
 	SESSION_ALIVE,		/* keepalive echoed */
 	SESSION_ASSIGNED,	/* reply: session.address and session.options
 				 * are new */
-	SESSION_OPTIONS,	/* pushed options: item.options */
+	SESSION_OPTIONS,	/* pushed options: item.options; session.options
+				 * has them too now */
 	SESSION_REFUSED,	/* item.options has the reason; closed */
 	SESSION_BROKEN,		/* the stream cannot be decoded; closed */
 	SESSION_TIMED_OUT,	/* no reply to the request, or to keepalives;
@@ -74,7 +75,8 @@ struct session {
 	uint32_t address;		/* 0 until joined */
 	uint16_t flags;			/* granted by the server */
 	bool server_capable;
-	struct msg_options options;	/* of the last reply */
+	struct msg_options options;	/* in force: of the last reply, and
+					 * what was pushed since */
 	struct msg_options pushed;
 	uint64_t keepalive_ms;
 	uint64_t join_deadline_ms;

@@ -40,6 +40,8 @@ static void check_limits(const struct msg_options *o)
 		check(o->routes[i].prefix_len <= 32);
 	check(o->n_dns <= MSG_MAX_DNS);
 	check(o->token_len <= MSG_MAX_TOKEN);
+	check(!o->no_routes || o->n_routes == 0);
+	check(!o->no_dns || o->n_dns == 0);
 	check_text(o->search);
 	check_text(o->error_text);
 }

@@ -149,6 +149,9 @@ static void random_options(struct msg_options *o, uint32_t which,
 	o->token_len = which & 512 ? random_below(seed, MSG_MAX_TOKEN + 1) : 0;
 	random_fill(seed, o->token, o->token_len);
 	o->has_error = which & 1024;
+	o->no_routes = which & 2048 && o->n_routes == 0;
+	o->no_dns = which & 4096 && o->n_dns == 0;
+	o->no_search = which & 8192 && o->search[0] == '\0';
 	if (which & 1024) {
 		o->error = (uint16_t)random_u32(seed);
 		memset(o->error_text, ' ',
@@ -173,6 +176,8 @@ static bool same_options(const struct msg_options *a,
 	       a->has_server == b->has_server && a->has_mtu == b->has_mtu &&
 	       a->has_keepalive == b->has_keepalive &&
 	       a->has_idle_timeout == b->has_idle_timeout &&
+	       a->no_routes == b->no_routes && a->no_dns == b->no_dns &&
+	       a->no_search == b->no_search &&
 	       a->has_error == b->has_error && a->has_retry == b->has_retry &&
 	       a->prefix_len == b->prefix_len && a->server == b->server &&
 	       a->mtu == b->mtu && a->keepalive_s == b->keepalive_s &&
@@ -277,6 +282,7 @@ START_TEST(msg_malformed_options_are_refused_and_change_nothing)
 		"0a00",			/* error */
 		"0a01 01",
 		"0b03 000001",		/* retry */
+		"0c00",			/* withdrawn */
 		"0101 10 0101 21",	/* the first is good */
 	};
 	uint8_t in[FRAME_MAX_REPLY];
@@ -327,7 +333,7 @@ static struct msg_reply read_options(const char *hex)
 
 START_TEST(msg_unknown_options_are_skipped)
 {
-	struct msg_reply reply = read_options("0000 ff03aabbcc 0c0101 0101 18"
+	struct msg_reply reply = read_options("0000 ff03aabbcc 0d0101 0101 18"
 					      "0001 07");
 
 	ck_assert(reply.options.has_prefix_len);
@@ -367,6 +373,20 @@ START_TEST(msg_excess_of_routes_and_dns_is_ignored)
 	reply = read_options(hex);
 	ck_assert_uint_eq(reply.options.n_routes, MSG_MAX_ROUTES);
 	ck_assert_uint_eq(reply.options.n_dns, MSG_MAX_DNS);
+}
+END_TEST
+
+START_TEST(msg_withdrawn_is_what_the_message_does_not_carry)
+{
+	struct msg_reply reply = read_options("0c03 06fe07 0605 180b0000 00");
+
+	ck_assert_uint_eq(reply.options.n_routes, 1);
+	ck_assert(!reply.options.no_routes && reply.options.no_dns);
+	ck_assert(!reply.options.no_search);
+	reply = read_options("0801 61 0c01 08");
+	ck_assert(!reply.options.no_search);
+	reply = read_options("0c01 06 0c01 08");
+	ck_assert(reply.options.no_routes && reply.options.no_search);
 }
 END_TEST
 
@@ -422,12 +442,14 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, msg_options_written_are_read_back);
 	tcase_add_test(tcase, msg_fullest_options_fit_and_need_their_room);
 	tcase_add_loop_test(tcase,
-		msg_malformed_options_are_refused_and_change_nothing, 0, 31);
+		msg_malformed_options_are_refused_and_change_nothing, 0, 32);
 	tcase_add_test(tcase, msg_texts_and_tokens_have_their_limits);
 	tcase_add_test(tcase, msg_unknown_options_are_skipped);
 	tcase_add_test(tcase,
 		msg_repeated_options_last_wins_but_routes_and_dns_add_up);
 	tcase_add_test(tcase, msg_excess_of_routes_and_dns_is_ignored);
+	tcase_add_test(tcase,
+		msg_withdrawn_is_what_the_message_does_not_carry);
 	tcase_add_test(tcase, msg_route_loses_its_host_bits);
 	tcase_add_test(tcase, msg_error_text_is_made_safe);
 	tcase_add_test(tcase, msg_reply_cut_short_is_refused);

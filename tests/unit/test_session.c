@@ -209,6 +209,47 @@ START_TEST(session_pushed_options_come_out_and_set_the_keepalive)
 }
 END_TEST
 
+/* Options pushed to the joined session; total_len in hex, as on the wire. */
+static void push(const char *total_len, const char *options)
+{
+	char message[400];
+
+	snprintf(message, sizeof(message), "4514 %s 7653 0000 4001 0001"
+		 "00000000 00000000 %s", total_len, options);
+	ck_assert_int_eq(receive(message), SESSION_OPTIONS);
+}
+
+START_TEST(session_pushed_options_replace_and_withdraw_type_by_type)
+{
+	const struct msg_options *o = &session.options;
+
+	start_joined(MSG_FLAG_OPTIONS, capable_reply);
+	push("002b", "0302 05dc 0605 08 0b000000 0704 01010101 0801 61"
+	     "0901 07");
+	ck_assert_uint_eq(o->mtu, 1500);
+	ck_assert_uint_eq(o->n_routes, 1);
+	ck_assert_uint_eq(o->n_dns, 1);
+	ck_assert_str_eq(o->search, "a");
+	push("0028", "0302 0578 060a 180c000000 180d000000 0c02 0708");
+	ck_assert_uint_eq(o->mtu, 1400);
+	ck_assert_uint_eq(o->prefix_len, 24);
+	ck_assert_uint_eq(o->n_routes, 2);
+	ck_assert_uint_eq(o->routes[0].network, 0x0c000000);
+	ck_assert_uint_eq(o->n_dns, 0);
+	ck_assert_str_eq(o->search, "");
+	ck_assert_uint_eq(o->token_len, 1);
+	push("0031", "0c01 06 0704 02020202 0801 62 0402 0009 0502 0064"
+	     "0204 0a000001 0901 08");
+	ck_assert_uint_eq(o->n_routes, 0);
+	ck_assert_uint_eq(o->dns[0], 0x02020202);
+	ck_assert_str_eq(o->search, "b");
+	ck_assert_uint_eq(o->token[0], 8);
+	ck_assert(o->has_keepalive && o->keepalive_s == 9);
+	ck_assert(o->has_idle_timeout && o->idle_timeout_s == 100);
+	ck_assert(o->has_server && o->server == 0x0a000001);
+}
+END_TEST
+
 START_TEST(session_pushed_error_ends_the_session)
 {
 	start_joined(MSG_FLAG_OPTIONS, capable_reply);
@@ -413,6 +454,8 @@ static void add_joined_tests(TCase *tcase)
 {
 	tcase_add_test(tcase,
 		session_pushed_options_come_out_and_set_the_keepalive);
+	tcase_add_test(tcase,
+		session_pushed_options_replace_and_withdraw_type_by_type);
 	tcase_add_test(tcase, session_pushed_error_ends_the_session);
 	tcase_add_test(tcase, session_further_reply_changes_the_address);
 	tcase_add_test(tcase, session_malformed_options_break_it);

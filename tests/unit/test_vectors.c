@@ -187,6 +187,16 @@ static void note_lists(struct reading *r, const struct msg_options *o)
 		snprintf(value + 2 * i, 3, "%02x", o->token[i]);
 }
 
+static void note_withdrawn(struct reading *r, const struct msg_options *o)
+{
+	char text[LINE_SIZE];
+
+	snprintf(text, sizeof(text), "%s%s%s", o->no_routes ? " routes" : "",
+		 o->no_dns ? " dns" : "", o->no_search ? " search" : "");
+	if (text[0] != '\0')
+		note(r, "withdrawn", "%s", text + 1);
+}
+
 static void note_options(struct reading *r, const struct msg_options *o)
 {
 	if (o->has_prefix_len)
@@ -208,6 +218,7 @@ static void note_options(struct reading *r, const struct msg_options *o)
 		note(r, "error_text", "%s", o->error_text);
 	}
 	note_lists(r, o);
+	note_withdrawn(r, o);
 }
 
 static void note_reply(struct reading *r, const struct frame_rules *rules,
