@@ -31,6 +31,7 @@
 #include "common/clock.h"
 #include "common/exit.h"
 #include "common/log.h"
+#include "common/notify.h"
 #include "common/tun.h"
 #include "proto/session.h"
 
@@ -47,6 +48,7 @@ enum {
 struct client {
 	const struct cli_config *config;
 	struct counters counters;
+	struct notify notify;
 	struct signals signals;
 	struct tun tun;
 	struct netup netup;
@@ -165,6 +167,15 @@ static int set_up_interface(struct client *c)
 
 /* ---- what happens in a connection ---- */
 
+/* The service is there from the first address on. */
+static void tell_joined(const struct client *c)
+{
+	char text[ADDRESS_LEN];
+
+	address_text(c->session.address, text);
+	notify_ready(&c->notify, "connected to %s as %s", c->link.text, text);
+}
+
 static int on_assigned(struct client *c)
 {
 	const struct msg_options *options = &c->session.options;
@@ -189,6 +200,7 @@ static int on_assigned(struct client *c)
 		pump_discard_stale(c->pump);
 	}
 	tell_reconnect(c, RECONNECT_JOINED, 0);
+	tell_joined(c);
 	return EXIT_NOT_YET;
 }
 
@@ -365,6 +377,7 @@ static int attempt_for_ever(struct client *c)
 		}
 		log_warning("%s; next try in %" PRIu64 ".%" PRIu64 " s",
 			    c->why, wait_ms / 1000, wait_ms % 1000 / 100);
+		notify_status(&c->notify, "not connected: %s", c->why);
 		if (signals_wait(&c->signals, -1, 0, clock_now_ms() + wait_ms)
 		    == SIGNALS_STOP)
 			return EXIT_OK;
@@ -403,7 +416,10 @@ int client_run(const struct cli_config *config)
 	}
 	c->config = config;
 	reconnect_init(&c->reconnect, config->address);
-	error = signals_init(&c->signals, &c->counters);
+	if (!notify_init(&c->notify))
+		log_warning("$NOTIFY_SOCKET: cannot tell the service manager "
+			    "anything: %s", strerror(errno));
+	error = signals_init(&c->signals, &c->counters, &c->notify);
 	if (error == 0)
 		error = log_start_writer();
 	if (error != 0) {
@@ -411,14 +427,17 @@ int client_run(const struct cli_config *config)
 		code = EXIT_ERROR;
 		goto out;
 	}
+	notify_start_watchdog(&c->notify);
 	code = open_tun(c);
 	if (code == EXIT_NOT_YET) {
 		code = run_with_tun(c);
+		notify_stopping(&c->notify);
 		tun_close(&c->tun);
 	}
 	log_stop_writer();
 out:
 	signals_fini(&c->signals);
+	notify_fini(&c->notify);
 	free(c);
 	return code;
 }

@@ -12,11 +12,13 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-int signals_init(struct signals *signals, const struct counters *counters)
+int signals_init(struct signals *signals, const struct counters *counters,
+		 const struct notify *notify)
 {
 	sigset_t mask;
 
 	signals->counters = counters;
+	signals->notify = notify;
 	signals->fd = -1;
 	/* A closed pipe behind stderr is no reason to die. */
 	signal(SIGPIPE, SIG_IGN);
@@ -24,6 +26,7 @@ int signals_init(struct signals *signals, const struct counters *counters)
 	sigaddset(&mask, SIGINT);
 	sigaddset(&mask, SIGTERM);
 	sigaddset(&mask, SIGUSR1);
+	sigaddset(&mask, SIGALRM);	/* notify_start_watchdog() */
 	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
 		return -errno;
 	signals->fd = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -44,6 +47,10 @@ bool signals_stop(struct signals *signals)
 	while (read(signals->fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGUSR1) {
 			counters_log(signals->counters);
+			continue;
+		}
+		if (info.ssi_signo == SIGALRM) {
+			notify_alive(signals->notify);
 			continue;
 		}
 		log_info("ended by %s",

@@ -10,10 +10,12 @@
 #include <stdint.h>
 
 #include "client/counters.h"
+#include "common/notify.h"
 
 struct signals {
 	int fd;			/* signalfd(2); -1: none */
 	const struct counters *counters;	/* printed on SIGUSR1 */
+	const struct notify *notify;	/* told of life on SIGALRM */
 };
 
 enum signals_wait {
@@ -26,7 +28,8 @@ enum signals_wait {
  * Block the signals and open the descriptor; before any thread is made, so
  * that all threads inherit the mask.  0 or -errno.
  */
-int signals_init(struct signals *signals, const struct counters *counters);
+int signals_init(struct signals *signals, const struct counters *counters,
+		 const struct notify *notify);
 void signals_fini(struct signals *signals);
 
 /* Handle what came, without blocking; whether it is time to stop. */

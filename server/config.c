@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "common/privilege.h"
 #include "common/sock.h"
 #include "server/addrpool.h"
 
@@ -78,6 +79,10 @@ static const struct option_def table[] = {
 	  "congestion control of the clients' connections; \"kernel\": as the "
 	  "system has it [" SOCK_CONGESTION "]",
 	  &option_text, MEMBER(congestion), 0, 0, OPTION_LIVE },
+	{ 0, "user", "NAME",
+	  "user to become once everything is open, when started as root "
+	  "[" PRIVILEGE_DEFAULT_USER ", if there is one, else root]",
+	  &option_text, MEMBER(user), 0, 0, 0 },
 	{ 'v', "verbose", NULL, "log details",
 	  &option_count, MEMBER(verbose), 0, 0, OPTION_LIVE },
 	{ 'q', "quiet", NULL, "log warnings and errors only",
@@ -199,7 +204,8 @@ void config_print_help(FILE *to)
 	options_print(table, N_OPTIONS, to);
 	fputs("\nIt runs in the foreground until SIGINT or SIGTERM; SIGUSR1 "
 	      "logs the counters.\n"
-	      "It needs CAP_NET_ADMIN for its TUN: run it as root, or use "
+	      "It needs CAP_NET_ADMIN for its TUN: run it as root, which it "
+	      "gives up once\nits TUN and sockets are open, or use "
 	      "--no-tun.\n"
 	      "Exit codes: 0 ended by a signal, 1 failure, 2 wrong usage, "
 	      "4 no permission.\n", to);

@@ -31,6 +31,7 @@ struct server_config {
 	uint32_t stall_timeout_s;
 	uint32_t flush_timeout_s;
 	char congestion[OPTIONS_TEXT_LEN];
+	char user[OPTIONS_TEXT_LEN];	/* "": the default one, if it exists */
 	uint32_t connect_rate;		/* a second and source; 0: any */
 	unsigned int verbose;
 	bool quiet;

@@ -12,9 +12,12 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "common/exit.h"
 #include "common/log.h"
+#include "common/notify.h"
+#include "common/privilege.h"
 #include "common/version.h"
 #include "server/accept.h"
 #include "server/addrpool.h"
@@ -29,6 +32,8 @@
 #include "server/route.h"
 #include "server/server.h"
 
+enum { DESCRIPTION_LEN = 120 };
+
 /* Everything that start() makes and stop() undoes. */
 struct program {
 	struct server server;
@@ -37,6 +42,8 @@ struct program {
 	struct reload *reload;
 	int argc;
 	char **argv;
+	struct privilege_user user;	/* to run as */
+	struct notify notify;
 	sigset_t signals;
 };
 
@@ -50,6 +57,9 @@ static void raise_limits(void)
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
+	/* Root's threads are not counted, those of --user would be. */
+	limit.rlim_cur = limit.rlim_max = RLIM_INFINITY;
+	setrlimit(RLIMIT_NPROC, &limit);
 	/* A huge page behind each client's few touched pages would cost 2 MiB
 	 * a client (Documentation/admin-guide/mm/transhuge.rst). */
 	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
@@ -63,6 +73,7 @@ static void block_signals(sigset_t *signals)
 	sigaddset(signals, SIGTERM);
 	sigaddset(signals, SIGUSR1);
 	sigaddset(signals, SIGHUP);
+	sigaddset(signals, SIGALRM);	/* notify_start_watchdog() */
 	pthread_sigmask(SIG_BLOCK, signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
@@ -132,20 +143,42 @@ static void close_parts(struct program *p)
 	addrpool_free(p->server.pool);
 }
 
-static void log_ready(const struct program *p)
+/* What it serves, in one line. */
+static void describe(const struct program *p, char text[DESCRIPTION_LEN])
 {
 	char address[JOIN_TEXT_LEN];
 
 	join_address_text(p->server.address, address);
 	if (p->server.gateway)
-		log_notice("simplevpn %s: port %u, %s/%u on %s",
-			   SIMPLEVPN_VERSION, p->config.port, address,
-			   p->config.network.prefix_len,
-			   gateway_name(p->server.gateway));
+		snprintf(text, DESCRIPTION_LEN, "port %u, %s/%u on %s",
+			 p->config.port, address,
+			 p->config.network.prefix_len,
+			 gateway_name(p->server.gateway));
 	else
-		log_notice("simplevpn %s: port %u, network of %s/%u, no TUN",
-			   SIMPLEVPN_VERSION, p->config.port, address,
-			   p->config.network.prefix_len);
+		snprintf(text, DESCRIPTION_LEN,
+			 "port %u, network of %s/%u, no TUN", p->config.port,
+			 address, p->config.network.prefix_len);
+}
+
+static void tell_ready(const struct program *p)
+{
+	char text[DESCRIPTION_LEN];
+
+	describe(p, text);
+	log_notice("simplevpn %s: %s", SIMPLEVPN_VERSION, text);
+	notify_ready(&p->notify, "%s", text);
+	notify_start_watchdog(&p->notify);
+}
+
+/* The service manager wants to know that this thread lives. */
+static void tell_alive(const struct program *p)
+{
+	char text[DESCRIPTION_LEN];
+
+	describe(p, text);
+	notify_alive(&p->notify);
+	notify_status(&p->notify, "%s; clients: %u", text,
+		      registry_count(p->server.registry));
 }
 
 /* The threads.  0 or -errno, then none runs. */
@@ -177,6 +210,53 @@ err_drain:
 err_log:
 	log_stop_writer();
 	return error;
+}
+
+/* Who to run as.  EXIT_OK or an exit code, after saying why. */
+static int find_user(struct program *p)
+{
+	const char *name = p->config.user;
+	int error = privilege_find(name, &p->user);
+
+	if (error == 0)
+		return EXIT_OK;
+	if (error == -ENOENT) {
+		log_error("--user: there is no user \"%s\" on this host "
+			  "(adduser --system %s makes one)", name, name);
+		return EXIT_USAGE;
+	}
+	if (error == -EPERM) {
+		log_error("--user: only root can become %s", name);
+		return EXIT_PERMISSION;
+	}
+	log_error("--user: cannot look up %s: %s",
+		  name[0] ? name : PRIVILEGE_DEFAULT_USER, strerror(-error));
+	return EXIT_ERROR;
+}
+
+/* A reload reads the file as the user that this process is by then. */
+static void warn_of_unreadable(const struct program *p)
+{
+	const char *path = p->config.path;
+
+	if (path[0] && access(path, R_OK) < 0)
+		log_warning("%s: the user %s cannot read it, so a reload will "
+			    "fail: %s", path, p->user.name, strerror(errno));
+}
+
+/* Once everything is open that takes privilege, before the first thread. */
+static int drop_privileges(struct program *p)
+{
+	int error = privilege_drop(&p->user, false);
+
+	if (error) {
+		log_error("cannot give up privileges: %s", strerror(-error));
+		return EXIT_ERROR;
+	}
+	warn_of_unreadable(p);
+	log_info("running as %s, without capabilities",
+		 p->user.name[0] ? p->user.name : "the user that started it");
+	return EXIT_OK;
 }
 
 static void end_client(struct client *client, void *arg)
@@ -245,7 +325,11 @@ static void wait_for_end(const struct program *p)
 		if (signal_number == SIGUSR1) {
 			log_statistics(&p->server);
 		} else if (signal_number == SIGHUP) {
+			notify_reloading(&p->notify);
 			reload_run(p->reload, report);
+			notify_ready(&p->notify, "%s", report);
+		} else if (signal_number == SIGALRM) {
+			tell_alive(p);
 		} else if (signal_number > 0) {
 			log_notice("SIG%s: ending",
 				   sigabbrev_np(signal_number));
@@ -262,15 +346,23 @@ static int run(struct program *p)
 	block_signals(&p->signals);
 	p->server.config = &p->config;
 	set_up_addresses(&p->server);
-	code = open_parts(p);
+	if (!notify_init(&p->notify))
+		log_warning("$NOTIFY_SOCKET: cannot tell the service manager "
+			    "anything: %s", strerror(errno));
+	code = find_user(p);
+	if (code == EXIT_OK)
+		code = open_parts(p);
+	if (code == EXIT_OK)
+		code = drop_privileges(p);
 	if (code == EXIT_OK) {
 		error = start_threads(p);
 		if (error) {
 			log_error("cannot start: %s", strerror(-error));
 			code = EXIT_ERROR;
 		} else {
-			log_ready(p);
+			tell_ready(p);
 			wait_for_end(p);
+			notify_stopping(&p->notify);
 			stop_threads(p);
 			if (p->server.gateway &&
 			    gateway_failed(p->server.gateway))
@@ -278,6 +370,7 @@ static int run(struct program *p)
 		}
 	}
 	close_parts(p);
+	notify_fini(&p->notify);
 	return code;
 }
 
