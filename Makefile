@@ -39,7 +39,8 @@ E2E ?= $(sort $(wildcard tests/e2e/[0-9]*.sh))
 # Each unit test and all the objects that it is linked with.
 unit_addrpool := server/addrpool
 unit_admission := server/admission
-unit_cli_config := client/config common/options common/options_file
+unit_cli_config := client/config client/servers common/options \
+	common/options_file
 # The server on a kernel in miniature: tests/fuzz/fake_io.h.
 unit_client := $(addprefix fake/,$(addprefix server/,client join forward \
 	egress drain route addrpool registry admission stats) common/flowq \
@@ -67,6 +68,7 @@ unit_reconnect := client/reconnect
 unit_route := server/route
 unit_segment := common/segment proto/ippkt
 unit_server_config := server/config common/options common/options_file
+unit_servers := client/servers common/options
 unit_session := proto/session proto/msg proto/frame
 unit_sock := common/sock
 unit_stats := server/stats common/log

@@ -12,6 +12,7 @@
  */
 #include "client/client.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -27,6 +28,7 @@
 #include "client/netup.h"
 #include "client/pump.h"
 #include "client/reconnect.h"
+#include "client/servers.h"
 #include "client/signals.h"
 #include "common/clock.h"
 #include "common/exit.h"
@@ -61,6 +63,15 @@ struct client {
 	char why[WHY_LEN];
 };
 
+static uint32_t random_number(void)
+{
+	uint32_t random;
+
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
+		random = (uint32_t)clock_now_ns();
+	return random;
+}
+
 static void address_text(uint32_t address, char text[ADDRESS_LEN])
 {
 	snprintf(text, ADDRESS_LEN, "%u.%u.%u.%u", address >> 24,
@@ -76,11 +87,10 @@ static uint64_t tell_reconnect(struct client *c, enum reconnect_event event,
 		.address = c->session.address,
 		.server_capable = c->session.server_capable,
 		.retry_ms = retry_ms,
+		.random = random_number(),
 		.now_ms = clock_now_ms(),
 	};
 
-	if (getrandom(&input.random, sizeof(input.random), GRND_NONBLOCK) < 0)
-		input.random = (uint32_t)clock_now_ns();
 	return reconnect_next(&c->reconnect, &input);
 }
 
@@ -338,15 +348,26 @@ static enum log_level connected_level(const struct client *c)
 	       LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
 }
 
+/* The server to try next, or the one we are at, as the user wrote it. */
+static const char *server_text(const struct client *c)
+{
+	return c->config->servers.text[c->reconnect.server];
+}
+
 /* One connection from beginning to end; EXIT_NOT_YET: try again. */
 static int attempt(struct client *c)
 {
+	struct server_name server;
+	bool known;
 	int code;
 
+	known = servers_read(server_text(c), (uint16_t)c->config->port,
+			     &server);
+	assert(known);
+	(void)known;
 	c->link.congestion = c->config->congestion;
-	switch (link_open(&c->link, c->config->server,
-			  (uint16_t)c->config->port, &c->signals, c->why,
-			  sizeof(c->why))) {
+	switch (link_open(&c->link, server.host, server.port, &c->signals,
+			  c->why, sizeof(c->why))) {
 	case LINK_STOPPED:
 		return EXIT_OK;
 	case LINK_FAILED:
@@ -361,22 +382,44 @@ static int attempt(struct client *c)
 	return code;
 }
 
+/* Say why there is no connection, and what comes next. */
+static void log_end(const struct client *c, uint64_t wait_ms,
+		    unsigned int server_before, uint32_t wanted_before)
+{
+	const char *given_up = wanted_before != 0 && c->reconnect.wanted == 0 ?
+			       ", for any address" : "";
+
+	if (wait_ms > 0 && c->config->servers.n > 1)
+		log_warning("%s; next try (%s%s) in %" PRIu64 ".%" PRIu64 " s",
+			    c->why, server_text(c), given_up, wait_ms / 1000,
+			    wait_ms % 1000 / 100);
+	else if (wait_ms > 0)
+		log_warning("%s; next try in %" PRIu64 ".%" PRIu64 " s",
+			    c->why, wait_ms / 1000, wait_ms % 1000 / 100);
+	else if (c->reconnect.server != server_before)
+		log_warning("%s; trying %s%s", c->why, server_text(c),
+			    given_up);
+	else
+		log_warning("%s; asking for another address", c->why);
+}
+
 static int attempt_for_ever(struct client *c)
 {
+	unsigned int server;
 	uint64_t wait_ms;
+	uint32_t wanted;
 	int code;
 
 	for (;;) {
 		code = attempt(c);
 		if (code != EXIT_NOT_YET)
 			return code;
+		server = c->reconnect.server;
+		wanted = c->reconnect.wanted;
 		wait_ms = tell_reconnect(c, c->end, 0);
-		if (wait_ms == 0) {
-			log_warning("%s; asking for another address", c->why);
+		log_end(c, wait_ms, server, wanted);
+		if (wait_ms == 0)
 			continue;
-		}
-		log_warning("%s; next try in %" PRIu64 ".%" PRIu64 " s",
-			    c->why, wait_ms / 1000, wait_ms % 1000 / 100);
 		notify_status(&c->notify, "not connected: %s", c->why);
 		if (signals_wait(&c->signals, -1, 0, clock_now_ms() + wait_ms)
 		    == SIGNALS_STOP)
@@ -415,7 +458,8 @@ int client_run(const struct cli_config *config)
 		return EXIT_ERROR;
 	}
 	c->config = config;
-	reconnect_init(&c->reconnect, config->address);
+	reconnect_init(&c->reconnect, config->address, config->servers.n,
+		       random_number());
 	if (!notify_init(&c->notify))
 		log_warning("$NOTIFY_SOCKET: cannot tell the service manager "
 			    "anything: %s", strerror(errno));

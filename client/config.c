@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "proto/session.h"
+#include "client/servers.h"
 #include "common/sock.h"
+#include "proto/session.h"
 
 enum {
 	DEFAULT_PORT = 2002,
@@ -20,7 +21,7 @@ enum {
 struct command_line {
 	struct cli_config config;
 	char path[OPTIONS_TEXT_LEN];	/* -c */
-	char server[OPTIONS_TEXT_LEN];	/* -s */
+	struct option_list servers;	/* -s */
 	uint32_t address;		/* -a */
 };
 
@@ -41,13 +42,14 @@ static const struct option_def table[] = {
 	{ 0, "print-default-config", NULL, "print a configuration file with "
 	  "every key, and exit", &option_flag, MEMBER(config.print_default),
 	  0, 0, OPTION_COMMAND | OPTION_ALONE },
-	{ 's', "server", "HOST", "name or address of the server; beside a HOST "
+	{ 's', "server", "HOST[:PORT]", "name or address of the server; "
+	  "repeatable: several are tried in random order; beside a HOST "
 	  "argument it is the static address, like -a",
-	  &option_text, MEMBER(server), 0, 0, 0 },
+	  &servers_option, MEMBER(servers), 0, 0, 0 },
 	{ 'a', "address", "ADDRESS", "ask for this static address [any free "
 	  "one]", &host_address, MEMBER(address), 0, 0, 0 },
-	{ 'p', "port", "N", "TCP port of the server [2002]", &option_u32,
-	  MEMBER(config.port), 1, 65535, 0 },
+	{ 'p', "port", "N", "TCP port of servers given without one [2002]",
+	  &option_u32, MEMBER(config.port), 1, 65535, 0 },
 	{ 0, "tun", "NAME", "name of the interface [tun%d: the kernel picks]",
 	  &option_interface, MEMBER(config.tun), 0, 0, 0 },
 	{ 0, "keepalive", "SECONDS", "silence before a keepalive is sent [what "
@@ -103,22 +105,29 @@ static bool write_host_address(const struct option_def *def, const void *config,
 static bool take_argument(struct command_line *line, const char *argument,
 			  char error[OPTIONS_ERROR_LEN])
 {
-	static const struct option_def to_address = { .name = "server" };
+	static const struct option_def here = { .name = "server" };
 	char allowed[OPTIONS_ERROR_LEN];
+	struct option_list given = line->servers;
 	uint32_t address = 0;
 
-	if (*argument == '\0' || strlen(argument) >= OPTIONS_TEXT_LEN) {
-		snprintf(error, OPTIONS_ERROR_LEN,
-			 "the server's name is empty or too long");
+	line->servers.n = 0;
+	if (!servers_option.read(&here, argument, &line->servers, allowed)) {
+		snprintf(error, OPTIONS_ERROR_LEN, "\"%.60s\" is no name of a "
+			 "server; allowed: %.90s", argument, allowed);
 		return false;
 	}
-	memcpy(line->config.server, argument, strlen(argument) + 1);
-	if (line->server[0] == '\0')
+	if (given.n == 0)
 		return true;
-	if (!read_host_address(&to_address, line->server, &address, allowed)) {
+	if (given.n > 1) {
+		snprintf(error, OPTIONS_ERROR_LEN, "with the server as an "
+			 "argument, -s is the static address, and there is one "
+			 "only; give several servers with -s alone");
+		return false;
+	}
+	if (!read_host_address(&here, given.text[0], &address, allowed)) {
 		snprintf(error, OPTIONS_ERROR_LEN,
 			 "-s %.40s: with the server as an argument, -s is the "
-			 "static address: %.90s", line->server, allowed);
+			 "static address: %.90s", given.text[0], allowed);
 		return false;
 	}
 	if (line->address != 0 && line->address != address) {
@@ -140,18 +149,17 @@ static bool check(struct command_line *line, int n_arguments, char **arguments,
 	}
 	if (n_arguments > 1) {
 		snprintf(error, OPTIONS_ERROR_LEN,
-			 "'%.80s' is one argument too many: one server only",
+			 "'%.80s' is one argument too many; several servers: -s A -s B",
 			 arguments[1]);
 		return false;
 	}
 	if (n_arguments == 1)
 		return take_argument(line, arguments[0], error);
-	if (line->server[0] == '\0') {
+	if (line->servers.n == 0) {
 		snprintf(error, OPTIONS_ERROR_LEN,
 			 "no server given (cli -s HOST; --help says more)");
 		return false;
 	}
-	memcpy(line->config.server, line->server, sizeof(line->server));
 	return true;
 }
 
@@ -181,6 +189,7 @@ bool config_read(struct cli_config *config, int argc, char **argv,
 	    !check(&line, argc - first, argv + first, error))
 		return false;
 	line.config.address = line.address;
+	line.config.servers = line.servers;
 	*config = line.config;
 	return true;
 }
@@ -211,6 +220,8 @@ void config_print_help(FILE *to)
 	      "  cli -s vpn.example.org               any free address\n"
 	      "  cli -s vpn.example.org -a 10.0.0.7   a static address\n"
 	      "  cli vpn.example.org -s 10.0.0.7      the same\n"
+	      "  cli -s a.example.org -s b.example.org:443\n"
+	      "                                       whichever can be reached\n"
 	      "\n"
 	      "It runs in the foreground until SIGINT or SIGTERM, and "
 	      "reconnects by itself.\n"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The settings of cli: its command line and a file.  Main thread, before anything else. */
+/*
+ * The settings of cli: its command line and a file.  Main thread, before
+ * anything else.
+ */
 #ifndef CLIENT_CONFIG_H
 #define CLIENT_CONFIG_H
 
@@ -10,8 +13,8 @@
 #include "common/options.h"
 
 struct cli_config {
-	char server[OPTIONS_TEXT_LEN];	/* name or address */
-	uint32_t port;
+	struct option_list servers;	/* servers.h; one at least */
+	uint32_t port;			/* of those without one of their own */
 	uint32_t address;		/* static address; 0: dynamic */
 	char tun[OPTIONS_TEXT_LEN];	/* interface name, may hold %d */
 	char congestion[OPTIONS_TEXT_LEN];	/* of the connection */
@@ -22,8 +25,8 @@ struct cli_config {
 };
 
 /*
- * Read the file, if one is named, and the command line.  False: error has one line that says what is wrong.
- * With help or version nothing else is checked.
+ * Read the file, if one is named, and the command line.  False: error has one
+ * line that says what is wrong.  With help or version nothing else is checked.
  */
 bool config_read(struct cli_config *config, int argc, char **argv,
 		 char error[OPTIONS_ERROR_LEN]);

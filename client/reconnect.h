@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * When to try again, and which address to ask for then.  Pure: events, the
- * time and a random number go in, a wait comes out.
+ * When to try again, which server, and which address to ask it for.  Pure:
+ * events, the time and a random number go in; a wait, the number of a server
+ * and an address come out.
  */
 #ifndef CLIENT_RECONNECT_H
 #define CLIENT_RECONNECT_H
@@ -21,6 +22,7 @@ enum {
 	/* A server of which we know that it says why it refuses has to close
 	 * so many times without a reply before that counts as a refusal. */
 	RECONNECT_SILENT_CLOSES = 3,
+	RECONNECT_MAX_SERVERS = 16,
 };
 
 /*
@@ -46,20 +48,32 @@ struct reconnect_input {
 	uint64_t now_ms;
 };
 
-/* All members are its own; read wanted freely. */
-struct reconnect {
-	bool fixed;		/* a static address: never another one */
-	uint32_t wanted;	/* address to ask for next; 0: any */
-	uint32_t bound_ms;	/* upper end of the next wait */
-	bool joined;
-	bool server_capable;	/* the last one that we joined */
+struct reconnect_server {
+	bool tried;		/* in this round */
+	bool capable;		/* when we joined it last */
 	unsigned int n_silent;	/* closes without a reply, in a row */
-	uint64_t joined_ms;
-	uint64_t not_before_ms;	/* the server's wish */
+	uint64_t not_before_ms;	/* its wish; 0: none */
 };
 
-/* static_address 0: dynamic. */
-void reconnect_init(struct reconnect *r, uint32_t static_address);
+/* All members are its own; read server and wanted freely. */
+struct reconnect {
+	unsigned int server;	/* the one to try next, or that we are at */
+	uint32_t wanted;	/* address to ask for next; 0: any */
+	bool fixed;		/* a static address: never another one */
+	bool refused;		/* one of this round refused the address */
+	bool joined;
+	uint32_t bound_ms;	/* upper end of the next wait */
+	uint64_t joined_ms;
+	unsigned int n_servers;
+	struct reconnect_server servers[RECONNECT_MAX_SERVERS];
+};
+
+/*
+ * static_address 0: dynamic.  Of n_servers, 1 to RECONNECT_MAX_SERVERS, the
+ * random number chooses the first.
+ */
+void reconnect_init(struct reconnect *r, uint32_t static_address,
+		    unsigned int n_servers, uint32_t random);
 
 /* Returns milliseconds to wait before the next attempt; 0: at once. */
 uint64_t reconnect_next(struct reconnect *r,

@@ -45,7 +45,7 @@ void peer_init(struct peer *p, struct crowd *crowd, uint32_t number,
 	p->turn_ms = UINT64_MAX;
 	p->base = crowd_random(crowd, 100) < crowd->base_percent;
 	p->narrow = crowd_random(crowd, 100) < crowd->narrow_percent;
-	reconnect_init(&p->reconnect, fixed_address);
+	reconnect_init(&p->reconnect, fixed_address, 1, 0);
 }
 
 /* --- the connection --- */

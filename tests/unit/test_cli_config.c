@@ -8,7 +8,7 @@
 
 #include "client/config.h"
 
-enum { MAX_WORDS = 16 };
+enum { MAX_WORDS = 24 };
 
 static struct cli_config config;
 static char error[OPTIONS_ERROR_LEN];
@@ -51,7 +51,7 @@ static void expect_error(const char *line, const char *word)
 START_TEST(config_server_option_gives_dynamic_and_defaults)
 {
 	expect_ok("-s 192.0.2.1");
-	ck_assert_str_eq(config.server, "192.0.2.1");
+	ck_assert_str_eq(config.servers.text[0], "192.0.2.1");
 	ck_assert_uint_eq(config.address, 0);
 	ck_assert_uint_eq(config.port, 2002);
 	ck_assert_str_eq(config.tun, "tun%d");
@@ -64,7 +64,7 @@ END_TEST
 START_TEST(config_server_argument_gives_dynamic)
 {
 	expect_ok("gateway.example.org");
-	ck_assert_str_eq(config.server, "gateway.example.org");
+	ck_assert_str_eq(config.servers.text[0], "gateway.example.org");
 	ck_assert_uint_eq(config.address, 0);
 }
 END_TEST
@@ -84,7 +84,7 @@ START_TEST(config_static_spellings_mean_the_same)
 
 	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		expect_ok(lines[i]);
-		ck_assert_str_eq(config.server, "gw.example.org");
+		ck_assert_str_eq(config.servers.text[0], "gw.example.org");
 		ck_assert_uint_eq(config.address, 0x0a000007);
 	}
 }
@@ -93,7 +93,7 @@ END_TEST
 START_TEST(config_server_address_as_option_is_no_static_address)
 {
 	expect_ok("-s 10.0.0.7");
-	ck_assert_str_eq(config.server, "10.0.0.7");
+	ck_assert_str_eq(config.servers.text[0], "10.0.0.7");
 	ck_assert_uint_eq(config.address, 0);
 }
 END_TEST
@@ -108,6 +108,29 @@ START_TEST(config_every_option_reaches_its_member)
 	ck_assert_uint_eq(config.verbose, 2);
 	expect_ok("-q h");
 	ck_assert(config.quiet);
+}
+END_TEST
+
+START_TEST(config_several_servers_stand_in_their_order)
+{
+	expect_ok("-s a -s b:443 -s [2001:db8::1]:80 -a 10.0.0.7");
+	ck_assert_uint_eq(config.servers.n, 3);
+	ck_assert_str_eq(config.servers.text[0], "a");
+	ck_assert_str_eq(config.servers.text[1], "b:443");
+	ck_assert_str_eq(config.servers.text[2], "[2001:db8::1]:80");
+	expect_ok("b:443 -s 10.0.0.7");
+	ck_assert_uint_eq(config.servers.n, 1);
+	ck_assert_str_eq(config.servers.text[0], "b:443");
+}
+END_TEST
+
+START_TEST(config_bad_servers_are_refused)
+{
+	expect_error("-s a -s b:0", "[IPV6]:PORT");
+	expect_error("-s a:b", "[IPV6]:PORT");
+	expect_error("a:70000", "[IPV6]:PORT");
+	expect_error("-s [::1", "[IPV6]:PORT");
+	expect_error("a -s 10.0.0.7 -s 10.0.0.8", "one only");
 }
 END_TEST
 
@@ -176,7 +199,7 @@ START_TEST(config_host_too_long_is_refused)
 
 	memset(line, 'a', sizeof(line));
 	line[OPTIONS_TEXT_LEN] = '\0';
-	expect_error(line, "too long");
+	expect_error(line, "no name of a server");
 	line[OPTIONS_TEXT_LEN - 1] = '\0';
 	expect_ok(line);
 }
@@ -195,7 +218,7 @@ END_TEST
 START_TEST(config_help_text_fits_a_terminal_and_has_each_option)
 {
 	static const char *const names[] = {
-		"usage: cli", "-s, --server HOST", "-a, --address ADDRESS",
+		"usage: cli", "-s, --server HOST[:PORT]", "-a, --address ADDRESS",
 		"-p, --port N", "--tun NAME", "--keepalive SECONDS",
 		"--no-route", "-v, --verbose", "-q, --quiet", "-h, --help",
 		"-V, --version", "Examples:",
@@ -240,6 +263,8 @@ static Suite *config_suite(void)
 	tcase_add_test(tcase, config_help_and_version_need_nothing_else);
 	tcase_add_test(tcase,
 		       config_help_text_fits_a_terminal_and_has_each_option);
+	tcase_add_test(tcase, config_several_servers_stand_in_their_order);
+	tcase_add_test(tcase, config_bad_servers_are_refused);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
