@@ -43,7 +43,8 @@ unit_cli_config := client/config client/servers common/options \
 	common/options_file
 # The server on a kernel in miniature: tests/fuzz/fake_io.h.
 unit_client := $(addprefix fake/,$(addprefix server/,client join forward \
-	egress drain route addrpool registry admission stats) common/flowq \
+	close_reason egress drain route addrpool registry admission stats) \
+	common/flowq \
 	common/sock common/coalesce common/segment tests/fuzz/fake_io) \
 	common/log proto/frame proto/ippkt proto/msg
 unit_coalesce := common/coalesce common/segment proto/ippkt
@@ -94,7 +95,8 @@ FUZZ_INPUTS := $(FUZZED) $(wildcard server/*.[ch] common/*.[ch] proto/*.h \
 	tests/fuzz/*.[ch]) Makefile
 sources_fuzz_options := server/config.c common/options.c common/options_file.c
 sources_fuzz_server := tests/fuzz/fake_io.c $(patsubst %,server/%.c,accept \
-	addrpool admission drain egress forward gateway join registry route \
+	addrpool admission close_reason drain egress forward gateway join \
+	registry route \
 	stats)
 flags_fake := -DFAKE_IO -include tests/fuzz/fake_io.h
 flags_fuzz_server := $(flags_fake) -Wl,--wrap=egress_control

@@ -72,6 +72,7 @@ static bool accept_failed(struct acceptor *a, int listener, int error)
 	switch (error) {
 	case EMFILE:
 	case ENFILE:
+		admission_count(a->server->admission, ADMISSION_NO_RESOURCES);
 		log_limited(&limit, LOG_LEVEL_WARNING,
 			    "connection refused: no file descriptor left "
 			    "(%s); raise the limit (ulimit -n)",
@@ -124,10 +125,12 @@ static void admit(struct acceptor *a, int fd,
 		return;
 	}
 	error = client_start(a->server, fd, peer, source);
-	if (error)
+	if (error) {
+		admission_count(a->server->admission, ADMISSION_NO_RESOURCES);
 		log_limited(&failed, LOG_LEVEL_WARNING,
 			    "connection refused: no thread or memory for it: "
 			    "%s", strerror(-error));
+	}
 }
 
 /* Accept what waits, within bounds.  False as accept_failed(). */

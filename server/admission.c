@@ -30,25 +30,39 @@ struct admission {
 	pthread_mutex_t lock;
 	struct admission_limits limits;	/* [lock] and so all below */
 	uint32_t n_pending;
+	uint64_t n_verdicts[ADMISSION_N_VERDICTS];
 	struct admission_source sources[N_BUCKETS][BUCKET_SIZE];
 };
 
-static const char *const verdict_texts[] = {
-	[ADMISSION_OK] = "accepted",
-	[ADMISSION_TOO_MANY] = "too many connections without an address",
-	[ADMISSION_TOO_MANY_OF_SOURCE] =
-		"too many connections without an address from there",
-	[ADMISSION_TOO_FAST] = "connections from there come too fast",
-	[ADMISSION_PENALTY] = "too many bad connections from there lately",
-	[ADMISSION_CLIENTS_OF_SOURCE] = "too many clients from there",
+static const struct {
+	const char *name, *text;
+} verdicts[] = {
+	[ADMISSION_OK] = { "accepted", "accepted" },
+	[ADMISSION_TOO_MANY] = { "pending",
+		"too many connections without an address" },
+	[ADMISSION_TOO_MANY_OF_SOURCE] = { "pending_of_source",
+		"too many connections without an address from there" },
+	[ADMISSION_TOO_FAST] = { "rate",
+		"connections from there come too fast" },
+	[ADMISSION_PENALTY] = { "penalty",
+		"too many bad connections from there lately" },
+	[ADMISSION_CLIENTS_OF_SOURCE] = { "clients_of_source",
+		"too many clients from there" },
+	[ADMISSION_NO_RESOURCES] = { "resources",
+		"no descriptor, thread or memory for it" },
 };
 
-_Static_assert(sizeof(verdict_texts) / sizeof(verdict_texts[0]) ==
+_Static_assert(sizeof(verdicts) / sizeof(verdicts[0]) ==
 	       ADMISSION_N_VERDICTS, "every verdict has a text");
+
+const char *admission_verdict_name(enum admission_verdict verdict)
+{
+	return verdicts[verdict].name;
+}
 
 const char *admission_verdict_text(enum admission_verdict verdict)
 {
-	return verdict_texts[verdict];
+	return verdicts[verdict].text;
 }
 
 struct admission *admission_new(const uint64_t seed[2])
@@ -216,6 +230,7 @@ enum admission_verdict admission_accept(struct admission *a,
 		verdict = judge_source(&a->limits, s, now_ms);
 	if (verdict == ADMISSION_OK && too_many_locked(a, random))
 		verdict = ADMISSION_TOO_MANY;
+	a->n_verdicts[verdict]++;
 	if (verdict == ADMISSION_OK)
 		*source = count_locked(a, s);
 	pthread_mutex_unlock(&a->lock);
@@ -235,6 +250,8 @@ admission_accept_instead(struct admission *a,
 	pthread_mutex_lock(&a->lock);
 	if (a->n_pending < (uint64_t)a->limits.max_pending + LEAVING) {
 		verdict = ADMISSION_OK;
+		a->n_verdicts[ADMISSION_TOO_MANY]--;
+		a->n_verdicts[ADMISSION_OK]++;
 		*source = count_locked(a, find_locked(a, key, now_ms));
 	}
 	pthread_mutex_unlock(&a->lock);
@@ -279,12 +296,25 @@ void admission_left(struct admission *a, struct admission_source *source,
 	pthread_mutex_unlock(&a->lock);
 }
 
+void admission_count(struct admission *a, enum admission_verdict verdict)
+{
+	pthread_mutex_lock(&a->lock);
+	a->n_verdicts[verdict]++;
+	pthread_mutex_unlock(&a->lock);
+}
+
+void admission_counts(struct admission *a, struct admission_counts *counts)
+{
+	pthread_mutex_lock(&a->lock);
+	counts->pending = a->n_pending;
+	memcpy(counts->verdicts, a->n_verdicts, sizeof(counts->verdicts));
+	pthread_mutex_unlock(&a->lock);
+}
+
 uint32_t admission_pending(struct admission *a)
 {
-	uint32_t n;
+	struct admission_counts counts;
 
-	pthread_mutex_lock(&a->lock);
-	n = a->n_pending;
-	pthread_mutex_unlock(&a->lock);
-	return n;
+	admission_counts(a, &counts);
+	return counts.pending;
 }

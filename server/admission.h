@@ -48,6 +48,7 @@ enum admission_verdict {
 	ADMISSION_TOO_FAST,
 	ADMISSION_PENALTY,
 	ADMISSION_CLIENTS_OF_SOURCE,
+	ADMISSION_NO_RESOURCES,	/* no descriptor, thread or memory for it */
 	ADMISSION_N_VERDICTS
 };
 
@@ -88,6 +89,18 @@ void admission_left(struct admission *a, struct admission_source *source,
 /* "too many connections without an address", for the log. */
 const char *admission_verdict_text(enum admission_verdict verdict);
 
+/* "pending_of_source", for machine-readable output. */
+const char *admission_verdict_name(enum admission_verdict verdict);
+
+/* Count a connection that went wrong after, or before, admission_accept(). */
+void admission_count(struct admission *a, enum admission_verdict verdict);
+
+struct admission_counts {
+	uint32_t pending;	/* strangers now */
+	uint64_t verdicts[ADMISSION_N_VERDICTS];	/* since the start */
+};
+
 uint32_t admission_pending(struct admission *a);
+void admission_counts(struct admission *a, struct admission_counts *counts);
 
 #endif

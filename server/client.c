@@ -66,6 +66,7 @@ struct client {
 	int fd;				/* [I] */
 	struct admission_source *source;	/* [I] */
 	char peer[SOCK_TEXT_LEN];	/* [I] */
+	uint64_t accepted_ms;		/* [I] */
 	pthread_t thread;		/* [I] */
 	_Atomic int close_reason;	/* [a] enum close_reason */
 	struct client_link link;	/* [L] */
@@ -75,29 +76,11 @@ struct client {
 	size_t have;			/* bytes in it not yet consumed */
 	bool settling;
 	bool swollen;			/* more than QUIET_PAGE was touched */
-	uint64_t accepted_ms, settled_ms;
+	uint64_t settled_ms;
 	uint64_t echo_refill_ms;
 	uint32_t echo_tokens;
 	uint32_t timeout_ms;		/* that SO_RCVTIMEO has; 0: none yet */
 };
-
-static const char *const close_names[] = {
-	[CLOSE_NONE] = "?",
-	[CLOSE_BY_PEER] = "closed by the client",
-	[CLOSE_CONNECTION_LOST] = "connection lost",
-	[CLOSE_IDLE] = "nothing heard for the idle timeout",
-	[CLOSE_NOT_JOINED] = "no address request within 10 s",
-	[CLOSE_CROWDED_OUT] = "no address request yet, and others wait",
-	[CLOSE_PROTOCOL] = "not a message of the protocol",
-	[CLOSE_REFUSED] = "refused",
-	[CLOSE_STALLED] = "takes no data",
-	[CLOSE_EVICTED] = "takes its data too slowly, and memory is short",
-	[CLOSE_TAKEN_OVER] = "its host has connected again",
-	[CLOSE_SHUTDOWN] = "server shutting down",
-};
-
-_Static_assert(sizeof(close_names) / sizeof(close_names[0]) ==
-	       CLOSE_N_REASONS, "every close reason has a name");
 
 void client_shut(struct client *c, enum close_reason reason)
 {
@@ -392,12 +375,12 @@ static void log_leave(const struct client *c, enum close_reason reason,
 	if (address == 0) {
 		log_limited(&limit, LOG_LEVEL_INFO,
 			    "%s closed without an address: %s", c->peer,
-			    close_names[reason]);
+			    close_reason_text(reason));
 		return;
 	}
 	join_address_text(address, text);
 	log_info("%s left, %s: %s, after %" PRIu64 " s, received %" PRIu64
-		 " bytes, sent %" PRIu64, text, c->peer, close_names[reason],
+		 " bytes, sent %" PRIu64, text, c->peer, close_reason_text(reason),
 		 (clock_now_ms() - c->accepted_ms) / 1000,
 		 counter_get(&stats->rx_bytes), counter_get(&stats->tx_bytes));
 }
@@ -424,7 +407,8 @@ static void *client_main(void *arg)
 	log_leave(c, (enum close_reason)c->close_reason, address);
 	forward_idle(&c->forward);
 	leave_admission(c, reason);
-	registry_finish(c->server->registry, c);
+	registry_finish(c->server->registry, c, c->rules.joined,
+			(enum close_reason)c->close_reason);
 	return NULL;
 }
 
@@ -517,6 +501,16 @@ void client_join(struct client *c)
 void client_put(struct client *c)
 {
 	endpoint_put(&c->endpoint);
+}
+
+struct endpoint *client_endpoint(struct client *c)
+{
+	return &c->endpoint;
+}
+
+const char *client_peer(const struct client *c)
+{
+	return c->peer;
 }
 
 uint64_t client_accepted_ms(const struct client *c)

@@ -52,6 +52,8 @@ void client_end(struct client *client);
 void client_join(struct client *client);
 void client_put(struct client *client);
 
+struct endpoint *client_endpoint(struct client *client);
+const char *client_peer(const struct client *client);	/* "192.0.2.1:4711" */
 /* When it connected, of clock_now_ms(). */
 uint64_t client_accepted_ms(const struct client *client);
 struct client_link *client_link(struct client *client);

@@ -464,13 +464,23 @@ enum egress_state egress_check(struct egress *e, uint64_t now_ms)
 	return state;
 }
 
+void egress_look(struct egress *e, struct egress_status *status)
+{
+	pthread_mutex_lock(&e->lock);
+	status->queue_bytes = e->queue ? flowq_bytes(e->queue) : 0;
+	status->queue_packets = e->queue ? flowq_packets(e->queue) : 0;
+	status->progress_ms = e->progress_ms;
+	status->held = e->held;
+	status->congested = e->armed;
+	status->closed = e->closed;
+	pthread_mutex_unlock(&e->lock);
+}
+
 size_t egress_queued(struct egress *e, uint64_t *since_ms)
 {
-	size_t bytes;
+	struct egress_status status;
 
-	pthread_mutex_lock(&e->lock);
-	bytes = e->queue ? flowq_bytes(e->queue) : 0;
-	*since_ms = bytes > 0 ? e->progress_ms : 0;
-	pthread_mutex_unlock(&e->lock);
-	return bytes;
+	egress_look(e, &status);
+	*since_ms = status.queue_bytes > 0 ? status.progress_ms : 0;
+	return status.queue_bytes;
 }

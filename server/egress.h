@@ -134,6 +134,16 @@ void egress_drain(struct egress *e);
 /* For the drain thread alone: how it stands; frees a queue idle for 1 s. */
 enum egress_state egress_check(struct egress *e, uint64_t now_ms);
 
+struct egress_status {
+	uint64_t queue_bytes;
+	uint64_t progress_ms;	/* last time that bytes left; clock_now_ms() */
+	uint32_t queue_packets;
+	bool held, congested, closed;
+};
+
+/* How it stands.  Any thread. */
+void egress_look(struct egress *e, struct egress_status *status);
+
 /* Bytes queued now, and since when the client has taken none of them (0: none
  * are queued).  Any thread. */
 size_t egress_queued(struct egress *e, uint64_t *since_ms);

@@ -18,24 +18,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "server/close_reason.h"
 #include "server/egress.h"
 #include "server/stats.h"
-
-enum close_reason {
-	CLOSE_NONE,
-	CLOSE_BY_PEER,
-	CLOSE_CONNECTION_LOST,	/* reset, or unanswered for too long */
-	CLOSE_IDLE,		/* nothing came for the idle timeout */
-	CLOSE_NOT_JOINED,	/* no request by the join deadline */
-	CLOSE_CROWDED_OUT,	/* the same, and others need the place */
-	CLOSE_PROTOCOL,		/* the stream cannot be decoded */
-	CLOSE_REFUSED,		/* its request could not be granted */
-	CLOSE_STALLED,		/* it does not read */
-	CLOSE_EVICTED,		/* it reads too slowly, and memory is short */
-	CLOSE_TAKEN_OVER,	/* the same host is back for its address */
-	CLOSE_SHUTDOWN,
-	CLOSE_N_REASONS
-};
 
 struct endpoint {
 	_Atomic uint32_t references;		/* [a] */
@@ -50,6 +35,7 @@ struct endpoint {
 	_Atomic uint32_t address;	/* [r] host order; 0: none; any reads */
 	_Atomic bool takes_segments;	/* [r] super-packets go out as such */
 	_Atomic uint32_t mtu;		/* [r] longest packet that it takes */
+	_Atomic uint16_t flags;	/* [r] granted, enum msg_flag; 0: a base client */
 	struct stats stats;
 	struct egress egress;		/* clients only */
 };

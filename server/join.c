@@ -203,6 +203,8 @@ static void set_abilities(const struct server *server,
 	atomic_store_explicit(&endpoint->mtu, mtu, memory_order_relaxed);
 	atomic_store_explicit(&endpoint->probe_ms, probe_s * 1000,
 			      memory_order_relaxed);
+	atomic_store_explicit(&endpoint->flags, request->capable ? flags : 0,
+			      memory_order_relaxed);
 	atomic_store_explicit(&endpoint->takes_segments,
 			      (flags & MSG_FLAG_SEGMENTS) != 0,
 			      memory_order_relaxed);

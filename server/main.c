@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exit.h"
 #include "common/log.h"
 #include "common/notify.h"
@@ -345,6 +346,7 @@ static int run(struct program *p)
 	raise_limits();
 	block_signals(&p->signals);
 	p->server.config = &p->config;
+	p->server.started_ms = clock_now_ms();
 	set_up_addresses(&p->server);
 	if (!notify_init(&p->notify))
 		log_warning("$NOTIFY_SOCKET: cannot tell the service manager "

@@ -20,6 +20,7 @@ struct registry {
 	struct client *finished;
 	uint32_t n;
 	struct stats gone;		/* counters of those already reaped */
+	struct registry_counts counts;
 };
 
 struct registry *registry_new(void)
@@ -87,6 +88,7 @@ void registry_joined(struct registry *r, struct client *client)
 	pthread_mutex_lock(&r->lock);
 	remove_locked(r, client);
 	push_locked(&r->live, client);
+	r->counts.joins++;
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -116,9 +118,14 @@ void registry_remove(struct registry *r, struct client *client)
 	pthread_mutex_unlock(&r->lock);
 }
 
-void registry_finish(struct registry *r, struct client *client)
+void registry_finish(struct registry *r, struct client *client, bool joined,
+		     enum close_reason reason)
 {
 	pthread_mutex_lock(&r->lock);
+	if (joined)
+		r->counts.leaves[reason]++;
+	else
+		r->counts.strangers[reason]++;
 	remove_locked(r, client);
 	push_locked(&r->finished, client);
 	/* Under the lock: whoever reaps the client may free the registry. */
@@ -172,6 +179,13 @@ void registry_visit(struct registry *r,
 		visit(client, arg);
 	for (client = r->live; client; client = client_link(client)->next)
 		visit(client, arg);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void registry_counts(struct registry *r, struct registry_counts *counts)
+{
+	pthread_mutex_lock(&r->lock);
+	*counts = r->counts;
 	pthread_mutex_unlock(&r->lock);
 }
 

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "server/close_reason.h"
 #include "server/stats.h"
 
 struct client;
@@ -28,8 +29,9 @@ void registry_add(struct registry *r, struct client *client);
 void registry_joined(struct registry *r, struct client *client);
 /* Undo registry_add() for a client whose thread was never started. */
 void registry_remove(struct registry *r, struct client *client);
-/* The client's own thread, as its last act. */
-void registry_finish(struct registry *r, struct client *client);
+/* The client's own thread, as its last act: why, and whether it had joined. */
+void registry_finish(struct registry *r, struct client *client, bool joined,
+		     enum close_reason reason);
 
 /* Readable while there is somebody to reap: for poll(). */
 int registry_fd(const struct registry *r);
@@ -52,6 +54,16 @@ uint32_t registry_count(struct registry *r);
 void registry_visit(struct registry *r,
 		    void (*visit)(struct client *client, void *arg),
 		    void *arg);
+
+/* How many came and went since the start. */
+struct registry_counts {
+	uint64_t joins;
+	uint64_t leaves[CLOSE_N_REASONS];	/* of clients with an address */
+	uint64_t strangers[CLOSE_N_REASONS];	/* gone without ever having
+						 * had one */
+};
+
+void registry_counts(struct registry *r, struct registry_counts *counts);
 
 /* Add the counters of all clients, live and gone, to *total. */
 void registry_total(struct registry *r, struct stats *total);

@@ -39,12 +39,15 @@ struct server_config;
 struct server_live {
 	_Atomic uint32_t idle_timeout_s;
 	_Atomic uint32_t flush_timeout_s;
+	_Atomic uint64_t drain_until_ms;	/* clock_now_ms(); 0: it is
+						 * not being drained */
 };
 
 /* All members are immutable once the first thread runs, but live and limits. */
 struct server {
 	const struct server_config *config;	/* as it was at the start */
 	struct server_live live;
+	uint64_t started_ms;	/* clock_now_ms() */
 	uint32_t network;	/* addresses in host byte order */
 	uint32_t netmask;
 	uint32_t address;	/* the server's own */
