@@ -72,6 +72,46 @@ struct forward_batch {
 	uint8_t scratch[SCRATCH_SIZE];
 };
 
+/* Where an address leads, whether or not anybody is there. */
+enum way {
+	WAY_CLIENT,
+	WAY_GATEWAY,
+	WAY_BROADCAST,
+	WAY_MULTICAST,		/* 224.0.0.0/4 and above */
+};
+
+static inline enum way way_to(const struct server *server, uint32_t address)
+{
+	uint32_t host = address & ~server->netmask;
+
+	if ((address & server->netmask) != server->network) {
+		if (address < 0xe0000000U)
+			return WAY_GATEWAY;
+		return address == 0xffffffffU ? WAY_BROADCAST : WAY_MULTICAST;
+	}
+	if (address == server->address)
+		return WAY_GATEWAY;
+	if (host == 0 || host == ~server->netmask)
+		return WAY_BROADCAST;
+	return WAY_CLIENT;
+}
+
+/* From the TUN any but 0, which would make it an address reply. */
+static inline bool is_source_of(const struct endpoint *from, uint32_t source)
+{
+	return from->is_gateway ? source != 0 : source ==
+		atomic_load_explicit(&from->address, memory_order_relaxed);
+}
+
+/* Why the gateway gets nothing from there, or DROP_N_REASONS. */
+static inline enum drop_reason gateway_refusal(const struct server *server,
+					       const struct endpoint *from)
+{
+	if (from->is_gateway)
+		return DROP_NO_SUCH_CLIENT;
+	return server->gateway ? DROP_N_REASONS : DROP_NO_GATEWAY;
+}
+
 size_t forward_batch_size(void)
 {
 	return sizeof(struct forward_batch);
@@ -176,13 +216,13 @@ static struct destination *new_destination(struct forward *f, uint32_t address,
 static struct destination *find_gateway(struct forward *f,
 					const struct packet *packet)
 {
+	enum drop_reason refusal = gateway_refusal(f->server, f->from);
 	struct forward_batch *b = f->batch;
 	uint32_t address = f->server->address;
 	struct slot *slot;
 
-	if (!f->server->gateway || f->from->is_gateway) {
-		drop_unreachable(f, packet, f->from->is_gateway ?
-				 DROP_NO_SUCH_CLIENT : DROP_NO_GATEWAY);
+	if (refusal != DROP_N_REASONS) {
+		drop_unreachable(f, packet, refusal);
 		return NULL;
 	}
 	slot = find_slot(b, address);
@@ -198,23 +238,21 @@ static struct destination *find_destination(struct forward *f, uint32_t address,
 {
 	const struct server *server = f->server;
 	struct forward_batch *b = f->batch;
-	uint32_t host = address & ~server->netmask;
 	struct endpoint *endpoint;
 	struct slot *slot;
 
 	if (b->generation == 0)		/* freshly zeroed memory */
 		b->generation = 1;
-	if ((address & server->netmask) != server->network) {
-		if (address < 0xe0000000U)	/* 224.0.0.0/4 and above */
-			return find_gateway(f, packet);
-		forward_count_drop(f, address == 0xffffffffU ?
-				   DROP_BROADCAST : DROP_MULTICAST);
-		return NULL;
-	}
-	if (address == server->address)
+	switch (way_to(server, address)) {
+	case WAY_CLIENT:
+		break;
+	case WAY_GATEWAY:
 		return find_gateway(f, packet);
-	if (host == 0 || host == ~server->netmask) {
+	case WAY_BROADCAST:
 		forward_count_drop(f, DROP_BROADCAST);
+		return NULL;
+	case WAY_MULTICAST:
+		forward_count_drop(f, DROP_MULTICAST);
 		return NULL;
 	}
 	slot = find_slot(b, address);
@@ -305,10 +343,7 @@ void forward_packet(struct forward *f, struct packet *packet)
 	bool special = packet->segment_size != 0 || packet->checksum_partial;
 	uint32_t prefix = special ? FRAME_SEGMENT_PREFIX_LEN : 0;
 
-	/* From the TUN any but 0, which would make it an address reply. */
-	if (f->from->is_gateway ? ippkt_source(packet->data) == 0 :
-	    ippkt_source(packet->data) !=
-	    atomic_load_explicit(&f->from->address, memory_order_relaxed)) {
+	if (!is_source_of(f->from, ippkt_source(packet->data))) {
 		forward_count_drop(f, DROP_SPOOFED_SOURCE);
 		return;
 	}
@@ -423,4 +458,63 @@ void forward_flush(struct forward *f)
 		memset(b->slots, 0, sizeof(b->slots));
 		b->generation = 1;
 	}
+}
+
+/* Whose packets have this source; a reference, or NULL: nobody's. */
+static struct endpoint *sender_of(const struct server *server, uint32_t source)
+{
+	if (way_to(server, source) == WAY_CLIENT)
+		return route_get(server->routes, source);
+	return server->gateway ?
+		endpoint_get(gateway_endpoint(server->gateway)) : NULL;
+}
+
+/* The receiver, a reference, or NULL and why there is none. */
+static struct endpoint *receiver_of(const struct server *server,
+				    const struct endpoint *from,
+				    uint32_t address, enum drop_reason *drop)
+{
+	struct endpoint *endpoint;
+
+	switch (way_to(server, address)) {
+	case WAY_BROADCAST:
+		*drop = DROP_BROADCAST;
+		return NULL;
+	case WAY_MULTICAST:
+		*drop = DROP_MULTICAST;
+		return NULL;
+	case WAY_GATEWAY:
+		*drop = gateway_refusal(server, from);
+		return *drop != DROP_N_REASONS ? NULL :
+			endpoint_get(gateway_endpoint(server->gateway));
+	case WAY_CLIENT:
+		break;
+	}
+	endpoint = route_get(server->routes, address);
+	*drop = endpoint ? DROP_N_REASONS : DROP_NO_SUCH_CLIENT;
+	return endpoint;
+}
+
+void forward_explain(const struct server *server, uint32_t source,
+		     uint32_t destination, struct forward_fate *fate)
+{
+	struct endpoint *from = sender_of(server, source), *to = NULL;
+
+	memset(fate, 0, sizeof(*fate));
+	fate->drop = DROP_SPOOFED_SOURCE;
+	fate->has_sender = from != NULL;
+	if (from) {
+		fate->from_gateway = from->is_gateway;
+		if (is_source_of(from, source))
+			to = receiver_of(server, from, destination,
+					 &fate->drop);
+		endpoint_put(from);
+	}
+	if (!to)
+		return;
+	fate->to_gateway = to->is_gateway;
+	fate->mtu = atomic_load_explicit(&to->mtu, memory_order_relaxed);
+	if (!to->is_gateway)
+		egress_look(&to->egress, &fate->receiver);
+	endpoint_put(to);
 }

@@ -13,6 +13,7 @@
 #ifndef SERVER_FORWARD_H
 #define SERVER_FORWARD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,6 +50,22 @@ void forward_packet(struct forward *f, struct packet *packet);
 
 /* Hand over all that was noted; the packets' bytes are the caller's again. */
 void forward_flush(struct forward *f);
+
+/* What would become of a packet. */
+struct forward_fate {
+	enum drop_reason drop;	/* DROP_N_REASONS: it goes to its receiver */
+	bool has_sender;	/* there is an end that its source belongs to */
+	bool from_gateway, to_gateway;	/* else a client */
+	uint32_t mtu;		/* of the receiver, bytes */
+	struct egress_status receiver;	/* if it is a client */
+};
+
+/*
+ * Decide as forward_packet() would about a packet from the end that source
+ * belongs to.  Any thread.
+ */
+void forward_explain(const struct server *server, uint32_t source,
+		     uint32_t destination, struct forward_fate *fate);
 
 /* Count a packet that the caller itself found wanting. */
 static inline void forward_count_drop(struct forward *f,
