@@ -39,8 +39,8 @@ E2E ?= $(sort $(wildcard tests/e2e/[0-9]*.sh))
 # Each unit test and all the objects that it is linked with.
 unit_addrpool := server/addrpool
 unit_admission := server/admission
-unit_cli_config := client/config client/servers common/options \
-	common/options_file
+unit_cli_config := $(addprefix client/,config servers words) \
+	common/options common/options_file
 # The server on a kernel in miniature: tests/fuzz/fake_io.h.
 unit_client := $(addprefix fake/,$(addprefix server/,client join forward \
 	close_reason egress drain route addrpool registry admission stats) \
@@ -57,6 +57,8 @@ unit_forward := $(addprefix server/,forward egress drain route) \
 unit_frame := proto/frame
 unit_human := common/human
 unit_ippkt := proto/ippkt
+unit_hooks := $(addprefix client/,hooks facts words) common/options \
+	common/subprocess common/log
 unit_join := $(addprefix server/,join egress drain route addrpool) \
 	common/flowq proto/msg
 unit_log := common/log
@@ -76,6 +78,7 @@ unit_stats := server/stats common/log
 unit_subprocess := common/subprocess
 unit_tun := common/tun proto/ippkt
 unit_vectors := proto/msg proto/frame
+unit_words := client/words common/options
 
 UNIT_LINES := $(sort $(patsubst unit_%,%,$(filter unit_%,$(.VARIABLES))))
 # Nothing runs in parallel on the kernel that test_client brings along.

@@ -24,6 +24,8 @@
 
 #include "client/config.h"
 #include "client/counters.h"
+#include "client/facts.h"
+#include "client/hooks.h"
 #include "client/link.h"
 #include "client/netup.h"
 #include "client/pump.h"
@@ -42,7 +44,6 @@ enum {
 	BASE_PREFIX_LEN = 16,
 	BASE_MTU = 1500,
 	WHY_LEN = 400,
-	ADDRESS_LEN = 16,
 	PATH_LEN = 200,
 	EXIT_NOT_YET = -1,
 };
@@ -58,6 +59,7 @@ struct client {
 	struct link link;
 	struct session session;
 	struct reconnect reconnect;
+	struct hooks *hooks;
 	/* How the last attempt ended. */
 	enum reconnect_event end;
 	char why[WHY_LEN];
@@ -70,12 +72,6 @@ static uint32_t random_number(void)
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
 		random = (uint32_t)clock_now_ns();
 	return random;
-}
-
-static void address_text(uint32_t address, char text[ADDRESS_LEN])
-{
-	snprintf(text, ADDRESS_LEN, "%u.%u.%u.%u", address >> 24,
-		 address >> 16 & 0xff, address >> 8 & 0xff, address & 0xff);
 }
 
 /* Tell reconnect.c of an event; for an end, the wait in milliseconds. */
@@ -92,6 +88,12 @@ static uint64_t tell_reconnect(struct client *c, enum reconnect_event event,
 	};
 
 	return reconnect_next(&c->reconnect, &input);
+}
+
+/* The server to try next, or the one we are at, as the user wrote it. */
+static const char *server_text(const struct client *c)
+{
+	return c->config->servers.text[c->reconnect.server];
 }
 
 /* ---- the interface ---- */
@@ -156,10 +158,35 @@ static void settings_from(const struct client *c, struct netup_settings *out)
 	memcpy(out->routes, options->routes, sizeof(out->routes));
 }
 
+static void collect_facts(const struct client *c, struct facts *facts)
+{
+	const struct msg_options *options = &c->session.options;
+	const struct netup_settings *now = &c->netup.now;
+
+	memset(facts, 0, sizeof(*facts));
+	snprintf(facts->interface, sizeof(facts->interface), "%s",
+		 c->tun.name);
+	snprintf(facts->server, sizeof(facts->server), "%s", server_text(c));
+	snprintf(facts->peer, sizeof(facts->peer), "%s", c->link.text);
+	facts->address = now->address;
+	facts->prefix_len = now->prefix_len;
+	facts->mtu = now->mtu;
+	if (options->has_server)
+		facts->gateway = options->server;
+	facts->n_routes = now->n_routes;
+	memcpy(facts->routes, now->routes,
+	       now->n_routes * sizeof(now->routes[0]));
+	facts->n_dns = options->n_dns;
+	memcpy(facts->dns, options->dns,
+	       options->n_dns * sizeof(options->dns[0]));
+	snprintf(facts->search, sizeof(facts->search), "%s", options->search);
+}
+
 /* Make the interface what the session says; EXIT_NOT_YET: it is. */
 static int set_up_interface(struct client *c)
 {
 	struct netup_settings settings;
+	struct facts facts;
 	int error;
 
 	settings_from(c, &settings);
@@ -172,6 +199,8 @@ static int set_up_interface(struct client *c)
 		return EXIT_ERROR;
 	}
 	pump_set_mtu(c->pump, settings.mtu);
+	collect_facts(c, &facts);
+	hooks_tell(c->hooks, &facts);
 	return EXIT_NOT_YET;
 }
 
@@ -180,9 +209,9 @@ static int set_up_interface(struct client *c)
 /* The service is there from the first address on. */
 static void tell_joined(const struct client *c)
 {
-	char text[ADDRESS_LEN];
+	char text[FACTS_ADDRESS_LEN];
 
-	address_text(c->session.address, text);
+	facts_address_text(c->session.address, text);
 	notify_ready(&c->notify, "connected to %s as %s", c->link.text, text);
 }
 
@@ -232,8 +261,8 @@ static int on_options(struct client *c)
 static void on_refused(struct client *c)
 {
 	const struct msg_options *reason = &c->session.pushed;
-	char what[ADDRESS_LEN + 16] = "us";
-	char text[ADDRESS_LEN];
+	char what[FACTS_ADDRESS_LEN + 16] = "us";
+	char text[FACTS_ADDRESS_LEN];
 
 	c->end = RECONNECT_REFUSED;
 	if (reason->error == MSG_ERROR_ADDRESS_TAKEN ||
@@ -241,7 +270,7 @@ static void on_refused(struct client *c)
 		c->end = RECONNECT_ADDRESS_REFUSED;
 	if (c->end == RECONNECT_ADDRESS_REFUSED &&
 	    c->session.config.wanted != 0) {
-		address_text(c->session.config.wanted, text);
+		facts_address_text(c->session.config.wanted, text);
 		snprintf(what, sizeof(what), "address %s", text);
 	}
 	snprintf(c->why, sizeof(c->why), "the server refused %s: %s", what,
@@ -348,12 +377,6 @@ static enum log_level connected_level(const struct client *c)
 	       LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
 }
 
-/* The server to try next, or the one we are at, as the user wrote it. */
-static const char *server_text(const struct client *c)
-{
-	return c->config->servers.text[c->reconnect.server];
-}
-
 /* One connection from beginning to end; EXIT_NOT_YET: try again. */
 static int attempt(struct client *c)
 {
@@ -429,6 +452,12 @@ static int attempt_for_ever(struct client *c)
 
 static int run_with_tun(struct client *c)
 {
+	const struct hooks_config hooks = {
+		.up = c->config->up,
+		.down = c->config->down,
+		.template = c->config->template,
+		.limit_s = c->config->hook_timeout_s,
+	};
 	int code = EXIT_ERROR;
 	int error;
 
@@ -438,10 +467,12 @@ static int run_with_tun(struct client *c)
 		return EXIT_ERROR;
 	}
 	c->pump = pump_new(&c->tun, &c->signals, &c->counters);
-	if (c->pump == NULL)
+	c->hooks = hooks_new(&hooks);
+	if (c->pump == NULL || c->hooks == NULL)
 		log_error("out of memory");
 	else
 		code = attempt_for_ever(c);
+	hooks_finish(c->hooks);
 	pump_free(c->pump);
 	netup_fini(&c->netup);
 	return code;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/servers.h"
+#include "client/words.h"
 #include "common/sock.h"
 #include "proto/session.h"
 
@@ -15,6 +16,8 @@ enum {
 	/* A server closes after 60 s of silence unless it is told otherwise;
 	 * an hour is for those that are. */
 	KEEPALIVE_MAX_S = 3600,
+	HOOK_TIMEOUT_S = 30,
+	HOOK_TIMEOUT_MAX_S = 3600,
 };
 
 /* As it is written; what -s means is known only when all is read. */
@@ -60,6 +63,19 @@ static const struct option_def table[] = {
 	  &option_text, MEMBER(config.congestion), 0, 0, 0 },
 	{ 0, "no-route", NULL, "set the address alone: no route to the network "
 	  "or beyond", &option_clear, MEMBER(config.routes), 0, 0, 0 },
+	{ 0, "up", "COMMAND", "run this when the interface has its address, "
+	  "and again when something of it changes; without a shell [none]",
+	  &words_command, MEMBER(config.up), 0, 0, 0 },
+	{ 0, "down", "COMMAND", "run this at the end, before the interface "
+	  "goes; without a shell [none]",
+	  &words_command, MEMBER(config.down), 0, 0, 0 },
+	{ 't', "template", "COMMAND", "run this once, when the interface has "
+	  "its address; %s in it is the interface's name, %% a percent sign; "
+	  "without a shell [none]",
+	  &words_template, MEMBER(config.template), 0, 0, 0 },
+	{ 0, "hook-timeout", "SECONDS", "kill one of these commands when it "
+	  "has not ended after this long [30]", &option_u32,
+	  MEMBER(config.hook_timeout_s), 1, HOOK_TIMEOUT_MAX_S, 0 },
 	{ 'v', "verbose", NULL, "say more", &option_count,
 	  MEMBER(config.verbose), 0, 0, 0 },
 	{ 'q', "quiet", NULL, "say only what is wrong", &option_flag,
@@ -168,6 +184,7 @@ static void set_defaults(struct command_line *line)
 	memset(line, 0, sizeof(*line));
 	line->config.port = DEFAULT_PORT;
 	line->config.routes = true;
+	line->config.hook_timeout_s = HOOK_TIMEOUT_S;
 	snprintf(line->config.tun, sizeof(line->config.tun), "tun%%d");
 	snprintf(line->config.congestion, sizeof(line->config.congestion),
 		 SOCK_CONGESTION);

@@ -20,6 +20,10 @@ struct cli_config {
 	char congestion[OPTIONS_TEXT_LEN];	/* of the connection */
 	uint32_t keepalive_s;		/* 0: the server's word */
 	bool routes;			/* the network and what is pushed */
+	/* Commands as words.h takes them; "": none. */
+	char up[OPTIONS_TEXT_LEN], down[OPTIONS_TEXT_LEN];
+	char template[OPTIONS_TEXT_LEN];
+	uint32_t hook_timeout_s;
 	unsigned int verbose;
 	bool quiet, help, version, test, print_default;
 };

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* What is in force, as text. */
+#include "client/facts.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+static_assert(MSG_MAX_ROUTES * 24 < FACTS_LIST_LEN,
+	      "every route fits, with a separator of up to four bytes");
+
+void facts_address_text(uint32_t address, char text[FACTS_ADDRESS_LEN])
+{
+	snprintf(text, FACTS_ADDRESS_LEN, "%u.%u.%u.%u", address >> 24,
+		 address >> 16 & 0xff, address >> 8 & 0xff, address & 0xff);
+}
+
+static void append(char text[FACTS_LIST_LEN], const char *separator,
+		   const char *word)
+{
+	size_t len = strlen(text);
+
+	snprintf(text + len, FACTS_LIST_LEN - len, "%s%s",
+		 len > 0 ? separator : "", word);
+}
+
+void facts_routes_text(const struct facts *facts, const char *separator,
+		       char text[FACTS_LIST_LEN])
+{
+	char address[FACTS_ADDRESS_LEN], word[FACTS_ADDRESS_LEN + 4];
+	unsigned int i;
+
+	text[0] = '\0';
+	for (i = 0; i < facts->n_routes; i++) {
+		facts_address_text(facts->routes[i].network, address);
+		snprintf(word, sizeof(word), "%s/%u", address,
+			 facts->routes[i].prefix_len);
+		append(text, separator, word);
+	}
+}
+
+void facts_dns_text(const struct facts *facts, const char *separator,
+		    char text[FACTS_LIST_LEN])
+{
+	char address[FACTS_ADDRESS_LEN];
+	unsigned int i;
+
+	text[0] = '\0';
+	for (i = 0; i < facts->n_dns; i++) {
+		facts_address_text(facts->dns[i], address);
+		append(text, separator, address);
+	}
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* What is in force while cli is connected: for hooks and for the status. */
+#ifndef CLIENT_FACTS_H
+#define CLIENT_FACTS_H
+
+#include <net/if.h>
+#include <stdint.h>
+
+#include "common/options.h"
+#include "common/sock.h"
+#include "proto/msg.h"
+
+/*
+ * Addresses in host byte order.  Zeroed before it is filled, so that two of
+ * them compare by their bytes.
+ */
+struct facts {
+	char interface[IFNAMSIZ];
+	char server[OPTIONS_TEXT_LEN];	/* as the user wrote it */
+	char peer[SOCK_TEXT_LEN];	/* and its address and port */
+	uint32_t address;		/* ours in the tunnel */
+	uint32_t gateway;		/* the server's there; 0: not told */
+	uint32_t mtu;			/* bytes */
+	uint8_t prefix_len;
+	unsigned int n_routes;
+	struct msg_route routes[MSG_MAX_ROUTES];
+	unsigned int n_dns;
+	uint32_t dns[MSG_MAX_DNS];
+	char search[MSG_MAX_TEXT + 1];	/* a domain name; "": none */
+};
+
+enum { FACTS_ADDRESS_LEN = 16, FACTS_LIST_LEN = 1024 };
+
+void facts_address_text(uint32_t address, char text[FACTS_ADDRESS_LEN]);
+
+/* "10.1.0.0/16 10.2.0.0/16", cut where it does not fit. */
+void facts_routes_text(const struct facts *facts, const char *separator,
+		       char text[FACTS_LIST_LEN]);
+void facts_dns_text(const struct facts *facts, const char *separator,
+		    char text[FACTS_LIST_LEN]);
+
+#endif
