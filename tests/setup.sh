@@ -50,6 +50,9 @@ needs_of_check() {
 	need program nm binutils
 	need program setpriv util-linux
 	need program nft nftables
+	need program tcpdump tcpdump
+	need program tshark tshark
+	need program mandoc mandoc
 }
 
 needs_of_ci() {
