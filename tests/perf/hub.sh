@@ -68,11 +68,16 @@ hub_idle() {
 	hub_case hub-idle-64 --size 64 --idle "$HUB_IDLE"
 }
 
-# Two pairs at full speed, and a third, paced, whose receiver reads or does not.
+# Two pairs at full speed beside others, paced, whose receivers read or do not.
+# Both by turns: a few per cent are looked for.
 hub_stalled() {
-	local pairs=(--pairs --senders 3 --destinations 3 --paced 1)
-	hub_case hub-reading "${pairs[@]}"
-	hub_case hub-stalled "${pairs[@]}" --stalled 1
+	local others pairs
+	for others in 1 100 1 100 1 100; do
+		pairs=(--pairs --senders $((2 + others))
+			--destinations $((2 + others)) --paced $others)
+		hub_case hub-reading-$others "${pairs[@]}"
+		hub_case hub-stalled-$others "${pairs[@]}" --stalled $others
+	done
 }
 
 round_of_hub() {

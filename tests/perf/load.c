@@ -44,7 +44,7 @@
 #include "tests/perf/perf.h"
 
 enum {
-	MAX_SENDERS = 64,
+	MAX_SENDERS = 128,
 	MAX_DESTINATIONS = 4096,
 	MAX_IDLE = 19000,
 	MAX_RECEIVERS = 16,
@@ -54,7 +54,7 @@ enum {
 	JOIN_TIMEOUT_S = 10,
 	QUIET_MS = 300,
 	SEND_TIMEOUT_S = 5,
-	STALLED_RATE = 20000,		/* packets/s to a stalled destination */
+	PACED_RATE = 20000,	/* packets/s of all paced senders together */
 	REQUEST_LEN = 20,
 	SETTLE_NS = 500 * 1000 * 1000,
 };
@@ -381,10 +381,13 @@ static void number_train(struct sender *sender)
 static void *sender_main(void *argument)
 {
 	struct sender *sender = argument;
-	uint64_t lap_ns = sender->train_packets * UINT64_C(1000000000) /
-			  STALLED_RATE;
+	uint64_t turn_ns = sender->train_packets * UINT64_C(1000000000) /
+			   PACED_RATE;
+	uint64_t lap_ns = turn_ns * sender->load->options.paced;
 	uint64_t next = clock_now_ns();
 
+	if (sender->is_paced)		/* one after the other */
+		perf_sleep_until(next += turn_ns * sender->number);
 	while (!atomic_load_explicit(&sender->load->stop,
 				     memory_order_relaxed)) {
 		number_train(sender);
