@@ -39,10 +39,10 @@ E2E ?= $(sort $(wildcard tests/e2e/[0-9]*.sh))
 # Each unit test and all the objects that it is linked with.
 unit_addrpool := server/addrpool
 unit_admission := server/admission
-unit_cli_config := $(addprefix client/,config servers words) \
-	common/options common/options_file
+OPTIONS := $(addprefix common/,options options_file options_list)
+unit_cli_config := $(addprefix client/,config servers words) $(OPTIONS)
 # The server on a kernel in miniature: tests/fuzz/fake_io.h.
-unit_client := $(addprefix fake/,$(addprefix server/,client join forward \
+unit_client := $(addprefix fake/,$(addprefix server/,client join push forward \
 	close_reason egress drain route addrpool registry admission stats) \
 	common/flowq \
 	common/sock common/coalesce common/segment tests/fuzz/fake_io) \
@@ -59,18 +59,20 @@ unit_human := common/human
 unit_ippkt := proto/ippkt
 unit_hooks := $(addprefix client/,hooks facts words) common/options \
 	common/subprocess common/log
-unit_join := $(addprefix server/,join egress drain route addrpool) \
+unit_join := $(addprefix server/,join push egress drain route addrpool) \
 	common/flowq proto/msg
 unit_log := common/log
 unit_msg := proto/msg
 unit_netcfg := common/netcfg common/tun proto/ippkt
 unit_notify := common/notify common/options
-unit_options := common/options common/options_file
+unit_options := $(OPTIONS)
 unit_privilege := common/privilege
+unit_push := $(addprefix server/,push egress drain) common/flowq proto/msg \
+	proto/session proto/frame
 unit_reconnect := client/reconnect
 unit_route := server/route
 unit_segment := common/segment proto/ippkt
-unit_server_config := server/config common/options common/options_file
+unit_server_config := server/config $(OPTIONS)
 unit_servers := client/servers common/options
 unit_session := proto/session proto/msg proto/frame
 unit_sock := common/sock
@@ -96,9 +98,9 @@ FUZZED := $(sort $(wildcard proto/*.c)) common/segment.c common/coalesce.c \
 	common/flowq.c
 FUZZ_INPUTS := $(FUZZED) $(wildcard server/*.[ch] common/*.[ch] proto/*.h \
 	tests/fuzz/*.[ch]) Makefile
-sources_fuzz_options := server/config.c common/options.c common/options_file.c
+sources_fuzz_options := server/config.c $(OPTIONS:=.c)
 sources_fuzz_server := tests/fuzz/fake_io.c $(patsubst %,server/%.c,accept \
-	addrpool admission close_reason drain egress forward gateway join \
+	addrpool admission close_reason drain egress forward gateway join push \
 	registry route \
 	stats)
 flags_fake := -DFAKE_IO -include tests/fuzz/fake_io.h

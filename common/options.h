@@ -69,6 +69,18 @@ struct option_network {		/* a CIDR, host byte order */
 	uint8_t prefix_len;
 };
 
+enum { OPTIONS_MAX_NETWORKS = 32, OPTIONS_MAX_IPV4S = 4 };
+
+struct option_networks {	/* of a repeatable option, none twice */
+	unsigned int n;
+	struct option_network network[OPTIONS_MAX_NETWORKS];
+};
+
+struct option_ipv4s {		/* host order */
+	unsigned int n;
+	uint32_t address[OPTIONS_MAX_IPV4S];
+};
+
 /* Types; the member's C type is in brackets. */
 extern const struct option_type option_flag;	/* [bool] yes sets true */
 extern const struct option_type option_clear;	/* [bool] yes sets false */
@@ -80,6 +92,12 @@ extern const struct option_type option_list;	/* [struct option_list]
 extern const struct option_type option_ipv4;	/* [uint32_t] host order */
 extern const struct option_type option_network;	/* [struct option_network] no
 						 * host bits */
+extern const struct option_type option_networks;	/* [struct
+						 * option_networks] appends */
+extern const struct option_type option_ipv4s;	/* [struct option_ipv4s]
+						 * appends */
+extern const struct option_type option_domain;	/* [char[OPTIONS_TEXT_LEN]] a
+						 * domain name of up to max */
 extern const struct option_type option_interface;	/* [char[
 						 * OPTIONS_TEXT_LEN]] IFNAMSIZ,
 						 * no '/', no space; %d

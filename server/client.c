@@ -31,6 +31,7 @@
 #include "server/config.h"
 #include "server/forward.h"
 #include "server/join.h"
+#include "server/push.h"
 #include "server/registry.h"
 #include "server/server.h"
 
@@ -324,6 +325,7 @@ static enum close_reason serve(struct client *c)
 			if (c->have > FRAME_CONTROL_LEN)
 				c->swollen = true;
 			reason = consume(c, now_ms);
+			push_catch_up(c->server->push, &c->endpoint);
 			if (reason == CLOSE_NONE && !c->rules.joined &&
 			    now_ms - c->accepted_ms >= JOIN_DEADLINE_MS)
 				reason = CLOSE_NOT_JOINED;
@@ -516,6 +518,18 @@ const char *client_peer(const struct client *c)
 uint64_t client_accepted_ms(const struct client *c)
 {
 	return c->accepted_ms;
+}
+
+static void announce_push(struct client *c, void *arg)
+{
+	(void)arg;
+	if (client_address(c) != 0 && c->endpoint.flags != 0)
+		push_follow(c->server->push, &c->endpoint, 0);
+}
+
+void client_announce_push(const struct server *server)
+{
+	registry_visit(server->registry, announce_push, NULL);
 }
 
 struct client_link *client_link(struct client *c)

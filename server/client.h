@@ -48,6 +48,12 @@ void client_shut(struct client *client, enum close_reason reason);
  */
 void client_end(struct client *client);
 
+/*
+ * Tell all joined capable clients what is pushed now (push.h).  Any thread
+ * that holds no lock; never blocks.
+ */
+void client_announce_push(const struct server *server);
+
 /* Wait for the thread to end.  registry.c alone. */
 void client_join(struct client *client);
 void client_put(struct client *client);

@@ -2,11 +2,13 @@
 /* The server's settings and the command line that sets them. */
 #include "server/config.h"
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "common/privilege.h"
 #include "common/sock.h"
+#include "proto/msg.h"
 #include "server/addrpool.h"
 
 #define MEMBER(name) offsetof(struct server_config, name)
@@ -83,6 +85,16 @@ static const struct option_def table[] = {
 	  "user to become once everything is open, when started as root "
 	  "[" PRIVILEGE_DEFAULT_USER ", if there is one, else root]",
 	  &option_text, MEMBER(user), 0, 0, 0 },
+	{ 0, "push-route", "CIDR",
+	  "tell clients to send packets for this network into the tunnel, "
+	  "repeatable",
+	  &option_networks, MEMBER(push_routes), 1, 32, OPTION_LIVE },
+	{ 0, "push-dns", "ADDRESS",
+	  "tell clients to use this DNS server, repeatable",
+	  &option_ipv4s, MEMBER(push_dns), 0, 0, OPTION_LIVE },
+	{ 0, "push-search", "DOMAIN",
+	  "tell clients to complete host names with this domain",
+	  &option_domain, MEMBER(push_search), 1, MSG_MAX_TEXT, OPTION_LIVE },
 	{ 'v', "verbose", NULL, "log details",
 	  &option_count, MEMBER(verbose), 0, 0, OPTION_LIVE },
 	{ 'q', "quiet", NULL, "log warnings and errors only",
@@ -94,6 +106,62 @@ static const struct option_def table[] = {
 };
 
 enum { N_OPTIONS = sizeof(table) / sizeof(table[0]) };
+
+static bool holds_hosts(uint32_t address)
+{
+	unsigned int first = address >> 24;
+
+	return first != 0 && first != 127 && first < 224;
+}
+
+static bool is_within(const struct option_network *inner,
+		      const struct option_network *outer)
+{
+	return inner->prefix_len >= outer->prefix_len &&
+	       (inner->address ^ outer->address) >>
+			(32 - outer->prefix_len) == 0;
+}
+
+__attribute__((format(printf, 3, 4)))
+static bool refuse(char error[OPTIONS_ERROR_LEN], uint32_t address,
+		   const char *format, ...)
+{
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(error, OPTIONS_ERROR_LEN, format, args);
+	va_end(args);
+	snprintf(error + len, (size_t)(OPTIONS_ERROR_LEN - len),
+		 " (%u.%u.%u.%u)", address >> 24, address >> 16 & 255,
+		 address >> 8 & 255, address & 255);
+	return false;
+}
+
+static bool check_push(const struct server_config *config,
+		       char error[OPTIONS_ERROR_LEN])
+{
+	const struct option_networks *routes = &config->push_routes;
+	const struct option_ipv4s *dns = &config->push_dns;
+	uint32_t address;
+	unsigned int i;
+
+	for (i = 0; i < routes->n; i++) {
+		address = routes->network[i].address;
+		if (!holds_hosts(address))
+			return refuse(error, address, "--push-route: a "
+				      "network without hosts");
+		if (is_within(&routes->network[i], &config->network))
+			return refuse(error, address, "--push-route: within "
+				      "the tunnel's network, to which clients "
+				      "have a route");
+	}
+	for (i = 0; i < dns->n; i++)
+		if (!holds_hosts(dns->address[i]))
+			return refuse(error, dns->address[i], "--push-dns: "
+				      "not the address of a host");
+	return true;
+}
 
 static bool check(const struct server_config *config,
 		  char error[OPTIONS_ERROR_LEN])
@@ -120,7 +188,7 @@ static bool check(const struct server_config *config,
 			 "--verbose and --quiet exclude each other");
 		return false;
 	}
-	return true;
+	return check_push(config, error);
 }
 
 static void set_defaults(struct server_config *config)

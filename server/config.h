@@ -32,6 +32,9 @@ struct server_config {
 	uint32_t flush_timeout_s;
 	char congestion[OPTIONS_TEXT_LEN];
 	char user[OPTIONS_TEXT_LEN];	/* "": the default one, if it exists */
+	struct option_networks push_routes;	/* what clients are told */
+	struct option_ipv4s push_dns;
+	char push_search[OPTIONS_TEXT_LEN];	/* "": none */
 	uint32_t connect_rate;		/* a second and source; 0: any */
 	unsigned int verbose;
 	bool quiet;

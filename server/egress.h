@@ -8,8 +8,8 @@
  * take is copied to a bounded flow queue, and the drain thread (drain.h) sends
  * from there when the socket is writable; meanwhile everything else queues
  * behind it.  A message once started is finished or the connection is closed:
- * its rest stands at the very front.  Replies and echoes that the client asked
- * for go through a small buffer of their own, at the next boundary between
+ * its rest stands at the very front.  Replies, echoes and pushed
+ * options go through a small buffer of their own, at the next boundary between
  * messages.  So one client that does not read costs the others one failed
  * system call, and the server its queue.
  *
@@ -109,7 +109,8 @@ void egress_end(struct egress *e);
  * Send a control message of at most EGRESS_CONTROL_MAX bytes to a client that
  * asked for it.  If earlier ones have not been taken yet: with wait, blocks
  * until they are, or the connection is closed or about to end; without,
- * returns false.  False also if there is no memory.  The client's own thread.
+ * returns false.  False also if there is no memory.  To wait, the client's own
+ * thread; without, any.
  */
 bool egress_control(struct egress *e, const uint8_t *message, size_t len,
 		    bool wait);

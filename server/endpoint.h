@@ -34,6 +34,7 @@ struct endpoint {
 	bool is_gateway;			/* [I] */
 	_Atomic uint32_t address;	/* [r] host order; 0: none; any reads */
 	_Atomic bool takes_segments;	/* [r] super-packets go out as such */
+	_Atomic bool push_owed;		/* [a] push_catch_up() has to do */
 	_Atomic uint32_t mtu;		/* [r] longest packet that it takes */
 	_Atomic uint16_t flags;	/* [r] granted, enum msg_flag; 0: a base client */
 	struct stats stats;

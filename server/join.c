@@ -22,6 +22,7 @@
 #include "server/addrpool.h"
 #include "server/config.h"
 #include "server/endpoint.h"
+#include "server/push.h"
 #include "server/route.h"
 #include "server/server.h"
 
@@ -132,8 +133,9 @@ static uint16_t keepalive_s(const struct server *server)
 	return (uint16_t)(s < 1 ? 1 : s > KEEPALIVE_S ? KEEPALIVE_S : s);
 }
 
-static void fill_options(const struct server *server, enum msg_error error,
-			 struct msg_options *options)
+/* Returns the version of what is pushed. */
+static uint32_t fill_options(const struct server *server, enum msg_error error,
+			     struct msg_options *options)
 {
 	const struct server_config *config = server->config;
 
@@ -143,7 +145,7 @@ static void fill_options(const struct server *server, enum msg_error error,
 		options->error = (uint16_t)error;
 		snprintf(options->error_text, sizeof(options->error_text),
 			 "%s", msg_error_text((uint16_t)error));
-		return;
+		return 0;
 	}
 	options->has_prefix_len = true;
 	options->prefix_len = config->network.prefix_len;
@@ -155,21 +157,22 @@ static void fill_options(const struct server *server, enum msg_error error,
 	options->idle_timeout_s = (uint16_t)server->live.idle_timeout_s;
 	options->has_keepalive = true;
 	options->keepalive_s = keepalive_s(server);
+	return push_fill(server->push, options);
 }
 
 /* False: the client does not read, or there is no memory. */
-static bool reply(const struct server *server, struct endpoint *endpoint,
-		  const uint8_t *message, const struct msg_request *request,
-		  uint32_t address, uint16_t flags, enum msg_error error)
+static bool reply(struct join *join, const struct server *server,
+		  struct endpoint *endpoint, const uint8_t *message,
+		  uint32_t address, enum msg_error error)
 {
 	uint8_t out[FRAME_MAX_REPLY];
 	struct msg_options options;
 	size_t len = FRAME_CONTROL_LEN;
 
-	if (request->capable) {
-		fill_options(server, error, &options);
+	if (join->capable) {
+		join->pushed = fill_options(server, error, &options);
 		len = msg_write_capable_reply(out, sizeof(out), message,
-					      address, flags, &options);
+					      address, join->flags, &options);
 	} else {
 		msg_write_reply(out, message, address);
 	}
@@ -241,8 +244,7 @@ bool join_answer(struct join *join, const struct server *server,
 	if (error != MSG_ERROR_NONE) {
 		join->reason = msg_error_text((uint16_t)error);
 		if (request.capable)
-			reply(server, endpoint, message, &request, 0,
-			      join->flags, error);
+			reply(join, server, endpoint, message, 0, error);
 		return false;
 	}
 	join->moved = address != held;
@@ -252,7 +254,7 @@ bool join_answer(struct join *join, const struct server *server,
 		egress_hold(&endpoint->egress);
 	if (held == 0)
 		set_abilities(server, endpoint, &request, join->flags);
-	if (!reply(server, endpoint, message, &request, address, join->flags,
+	if (!reply(join, server, endpoint, message, address,
 		   MSG_ERROR_NONE)) {
 		if (join->moved)
 			addrpool_release(server->pool, address);
@@ -261,6 +263,8 @@ bool join_answer(struct join *join, const struct server *server,
 	}
 	if (join->moved)
 		move(server, endpoint, address);
+	if (request.capable)
+		push_follow(server->push, endpoint, join->pushed);
 	return true;
 }
 

@@ -26,6 +26,7 @@ struct join {
 	bool moved;		/* the address is new to this client */
 	bool held;		/* egress_release() when the reply was read */
 	uint16_t flags;		/* granted */
+	uint32_t pushed;	/* version, as of push_fill() */
 	char text[JOIN_TEXT_LEN];	/* the address */
 	const char *reason;	/* of a refusal, for people */
 };

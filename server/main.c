@@ -28,6 +28,7 @@
 #include "server/drain.h"
 #include "server/gateway.h"
 #include "server/join.h"
+#include "server/push.h"
 #include "server/registry.h"
 #include "server/reload.h"
 #include "server/route.h"
@@ -110,8 +111,9 @@ static int open_parts(struct program *p)
 	server->routes = route_new(server->network, prefix_len);
 	server->registry = registry_new();
 	server->admission = open_admission();
+	server->push = push_new(&p->config);
 	if (!server->pool || !server->routes || !server->registry ||
-	    !server->admission) {
+	    !server->admission || !server->push) {
 		log_error("out of memory");
 		return EXIT_ERROR;
 	}
@@ -138,6 +140,7 @@ static void close_parts(struct program *p)
 	reload_free(p->reload);
 	accept_close(p->acceptor);
 	gateway_close(p->server.gateway);
+	push_free(p->server.push);
 	admission_free(p->server.admission);
 	registry_free(p->server.registry);
 	route_free(p->server.routes);

@@ -20,7 +20,9 @@
 #include "server/accept.h"
 #include "server/addrpool.h"
 #include "server/admission.h"
+#include "server/client.h"
 #include "server/config.h"
+#include "server/push.h"
 #include "server/server.h"
 
 enum {
@@ -86,6 +88,8 @@ static void apply(const struct reload *r, const struct server_config *config)
 	set_limits(&server->limits, config);
 	set_admission(server->admission, config);
 	addrpool_set_max_held(server->pool, max ? max : UINT32_MAX);
+	if (push_set(server->push, config))
+		client_announce_push(server);
 	accept_set_congestion(r->acceptor, config->congestion);
 	log_set_level(config_log_level(config));
 }

@@ -14,8 +14,8 @@
  *
  * Lock order, outermost first
  *   The registry's, an egress's, the drain's, the log's.  A stripe of the route
- *   table's, the address pool's and the admission's are leaves: nothing is
- *   locked under them.
+ *   table's, the address pool's, the admission's and the push's are leaves:
+ *   nothing is locked under them.
  *   No lock is held across a call that blocks; the egress lock is held across
  *   non-blocking sends to its own socket, which is what keeps messages whole.
  */
@@ -31,6 +31,7 @@ struct addrpool;
 struct admission;
 struct drain;
 struct gateway;
+struct push;
 struct registry;
 struct route_table;
 struct server_config;
@@ -57,6 +58,7 @@ struct server {
 	struct route_table *routes;
 	struct drain *drain;
 	struct registry *registry;
+	struct push *push;
 	struct gateway *gateway;	/* NULL: a hub without a TUN */
 };
 

@@ -44,6 +44,9 @@ static void check_config(const struct server_config *c)
 	check(c->queue_memory_mib >= 1 && c->queue_memory_mib <= 1048576);
 	check(c->stall_timeout_s >= 1 && c->stall_timeout_s <= 3600);
 	check(c->flush_timeout_s <= 3600);
+	check(c->push_routes.n <= OPTIONS_MAX_NETWORKS);
+	check(c->push_dns.n <= OPTIONS_MAX_IPV4S);
+	check(strlen(c->push_search) <= 200);
 	if (c->help || c->version)	/* then nothing more is looked at */
 		return;
 	check(network->prefix_len >= ADDRPOOL_MIN_PREFIX &&

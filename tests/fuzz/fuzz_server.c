@@ -39,6 +39,7 @@
 #include "server/egress.h"
 #include "server/gateway.h"
 #include "server/join.h"
+#include "server/push.h"
 #include "server/registry.h"
 #include "server/route.h"
 #include "tests/fuzz/fake_io.h"
@@ -1066,8 +1067,9 @@ static void start(void)
 	s->pool = addrpool_new(NETWORK, f.config.network.prefix_len, SERVER);
 	s->routes = route_new(NETWORK, f.config.network.prefix_len);
 	s->registry = registry_new();
+	s->push = push_new(&f.config);
 	s->drain = drain_new(&s->limits);
-	check(s->pool && s->routes && s->registry && s->drain);
+	check(s->pool && s->routes && s->registry && s->push && s->drain);
 	addrpool_set_max_held(s->pool, max ? max : UINT32_MAX);
 	if (!f.config.no_tun)
 		check(gateway_open(s) == 0 && gateway_start(s->gateway) == 0);
@@ -1106,6 +1108,7 @@ static void stop(void)
 	accept_close(f.acceptor);
 	gateway_close(s->gateway);
 	registry_free(s->registry);
+	push_free(s->push);
 	route_free(s->routes);
 	addrpool_free(s->pool);
 }

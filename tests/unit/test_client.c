@@ -20,6 +20,7 @@
 #include "server/admission.h"
 #include "server/config.h"
 #include "server/drain.h"
+#include "server/push.h"
 #include "server/gateway.h"
 #include "server/registry.h"
 #include "server/route.h"
@@ -141,9 +142,10 @@ static void set_up(void)
 	server.routes = route_new(NETWORK, PREFIX_LEN);
 	server.registry = registry_new();
 	server.admission = admission_new(seed);
+	server.push = push_new(&config);
 	server.drain = drain_new(&server.limits);
 	ck_assert(server.pool && server.routes && server.registry &&
-		  server.admission && server.drain);
+		  server.admission && server.push && server.drain);
 	admission_set_limits(server.admission, &limits);
 	fake_run();
 }
@@ -165,6 +167,7 @@ static void tear_down(void)
 	ck_assert_uint_eq(addrpool_held(server.pool), 0);
 	ck_assert_uint_eq(admission_pending(server.admission), 0);
 	drain_free(server.drain);
+	push_free(server.push);
 	registry_free(server.registry);
 	admission_free(server.admission);
 	route_free(server.routes);
@@ -643,6 +646,56 @@ START_TEST(client_keepalives_over_the_rate_are_not_echoed)
 }
 END_TEST
 
+static void push_route(uint32_t network)
+{
+	config.push_routes.n = 1;
+	config.push_routes.network[0].address = network;
+	config.push_routes.network[0].prefix_len = 24;
+	ck_assert(push_set(server.push, &config));
+	client_announce_push(&server);
+	fake_run();
+}
+
+/* The network of the route that the client was pushed last, alone. */
+static uint32_t pushed_route(int fd)
+{
+	struct msg_reply reply;
+
+	ck_assert(msg_read_reply(out[fd].bytes, out[fd].len, &reply));
+	ck_assert(reply.capable && reply.address == 0);
+	ck_assert_uint_eq(reply.options.n_routes, 1);
+	out[fd].len = 0;
+	return reply.options.routes[0].network;
+}
+
+START_TEST(client_capable_alone_is_told_of_a_changed_route)
+{
+	int base = join_from(1, FIRST, 0), joining = connect_from(2);
+	int capable = join_from(3, FIRST + 1, MSG_FLAG_OPTIONS);
+
+	push_route(0xc6336400);
+	ck_assert_uint_eq(pushed_route(capable), 0xc6336400);
+	ck_assert_uint_eq(out[base].len, 0);
+	ck_assert_uint_eq(out[joining].len, 0);
+}
+END_TEST
+
+START_TEST(client_that_did_not_read_is_told_with_its_next_sign_of_life)
+{
+	int fd = join_from(1, FIRST, MSG_FLAG_OPTIONS);
+	uint32_t i;
+
+	socket_of(fd)->room = 0;
+	for (i = 0; i < 100; i++)
+		push_route(0xc6330000 + (i << 8));
+	socket_of(fd)->room = ROOMY;
+	fake_run();
+	out[fd].len = 0;
+	send_data(fd, FIRST, 0xe0000001);	/* answered by nothing */
+	ck_assert_uint_eq(pushed_route(fd), 0xc6330000 + (99 << 8));
+}
+END_TEST
+
 START_TEST(client_keepalives_that_it_does_not_read_are_bounded)
 {
 	int fd = join_from(1, FIRST, 0), i;
@@ -943,6 +996,9 @@ static Suite *client_suite(void)
 	tcase_add_test(tc, client_that_says_anything_is_not_idle);
 	tcase_add_test(tc, client_keepalive_is_echoed_unaltered);
 	tcase_add_test(tc, client_keepalives_over_the_rate_are_not_echoed);
+	tcase_add_test(tc, client_capable_alone_is_told_of_a_changed_route);
+	tcase_add_test(tc,
+		client_that_did_not_read_is_told_with_its_next_sign_of_life);
 	tcase_add_test(tc, client_keepalives_that_it_does_not_read_are_bounded);
 	tcase_add_test(tc, client_data_never_changes_its_address);
 	tcase_add_test(tc, client_ipv6_is_skipped);

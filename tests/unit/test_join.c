@@ -14,6 +14,7 @@
 #include "server/addrpool.h"
 #include "server/config.h"
 #include "server/drain.h"
+#include "server/push.h"
 #include "server/route.h"
 #include "server/server.h"
 #include "tests/unit/proto_test.h"
@@ -54,6 +55,8 @@ static void make_hub(uint8_t prefix_len, uint32_t max_held)
 	server.pool = addrpool_new(NETWORK, prefix_len, SERVER);
 	server.routes = route_new(NETWORK, prefix_len);
 	server.drain = drain_new(&limits);
+	server.push = push_new(&config);
+	ck_assert_ptr_nonnull(server.push);
 	ck_assert_ptr_nonnull(server.pool);
 	addrpool_set_max_held(server.pool, max_held);
 	ck_assert_ptr_nonnull(server.routes);
@@ -77,6 +80,7 @@ static void tear_down(void)
 		join_leave(&server, &clients[i].endpoint);
 	ck_assert_uint_eq(addrpool_held(server.pool), 0);
 	ends_fini(clients, N_CLIENTS, server.drain);
+	push_free(server.push);
 	route_free(server.routes);
 	addrpool_free(server.pool);
 }
@@ -395,6 +399,27 @@ START_TEST(join_without_the_options_flag_is_a_base_client)
 }
 END_TEST
 
+START_TEST(join_capable_reply_has_what_is_pushed)
+{
+	struct server_config pushes = config;
+
+	pushes.push_routes.n = 1;
+	pushes.push_routes.network[0].address = 0xc6336400;
+	pushes.push_routes.network[0].prefix_len = 24;
+	pushes.push_dns.n = 1;
+	pushes.push_dns.address[0] = SERVER;
+	strcpy(pushes.push_search, "lan");
+	ck_assert(push_set(server.push, &pushes));
+	ck_assert(ask(0, CAPABLE));
+	check_reply(0, "4514 003b 7653 0000 4001 0003 00000000 0a000002 "
+		    OPTIONS "0605 18 c6336400 0704 0a000001 0803 6c616e");
+	ck_assert_uint_eq(clients[0].endpoint.flags, 3);
+	ck_assert(ask(1, DYNAMIC));
+	check_reply(1, "4514 0000 0000 0000 4000 0000 00000000 0a000003");
+	ck_assert_uint_eq(clients[1].endpoint.flags, 0);
+}
+END_TEST
+
 START_TEST(join_options_follow_the_configuration)
 {
 	remake_hub(24, UINT32_MAX);
@@ -557,6 +582,7 @@ static Suite *join_suite(void)
 	tcase_add_test(tc, join_capable_static_reply_has_the_address);
 	tcase_add_test(tc, join_only_known_flags_are_granted);
 	tcase_add_test(tc, join_without_the_options_flag_is_a_base_client);
+	tcase_add_test(tc, join_capable_reply_has_what_is_pushed);
 	tcase_add_test(tc, join_options_follow_the_configuration);
 	tcase_add_test(tc, join_keepalive_is_at_least_a_second);
 	tcase_add_test(tc, join_capable_refusal_says_why);

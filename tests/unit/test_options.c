@@ -15,9 +15,14 @@ struct config {
 	char server[OPTIONS_TEXT_LEN], tun[OPTIONS_TEXT_LEN];
 	struct option_list listen;
 	struct option_network network, bounded;
+	struct option_networks routes;
+	struct option_ipv4s dns;
+	char search[OPTIONS_TEXT_LEN];
 };
 
 #define AT(name) offsetof(struct config, name)
+
+enum { SEARCH_ROW = 12 };
 
 static const struct option_def table[] = {
 	{ 'p', "port", "N", "TCP port [2002]", &option_u32, AT(port),
@@ -41,11 +46,17 @@ static const struct option_def table[] = {
 	  0, 0, 0 },
 	{ 'h', "help", NULL, "this text", &option_flag, AT(help), 0, 0,
 	  OPTION_COMMAND },
+	{ 0, "routes", "CIDR", "networks", &option_networks, AT(routes),
+	  1, 32, 0 },
+	{ 0, "dns", "ADDRESS", "servers", &option_ipv4s, AT(dns), 0, 0, 0 },
+	[SEARCH_ROW] =
+	{ 0, "search", "DOMAIN", "domain", &option_domain, AT(search),
+	  1, 200, 0 },
 	{ 0, "a-rather-long-option-name", "ARGUMENT", "long", &option_text,
 	  AT(server), 0, 0, 0 },
 };
 
-enum { N_TABLE = sizeof(table) / sizeof(table[0]), MAX_WORDS = 40 };
+enum { N_TABLE = sizeof(table) / sizeof(table[0]), MAX_WORDS = 80 };
 
 static char error[OPTIONS_ERROR_LEN];
 static struct config config;
@@ -174,6 +185,65 @@ START_TEST(options_full_list_is_refused)
 	strcat(line, "-l b");
 	check_refused(line, "option --listen: \"b\" found, allowed: "
 		      "at most 16 of this option");
+}
+END_TEST
+
+START_TEST(options_lists_of_networks_and_addresses_have_none_twice)
+{
+	char line[1000] = "", one[40];
+	int i;
+
+	ck_assert_int_gt(parse("--routes 10.0.0.0/8 --routes 10.0.0.0/9 "
+			       "--dns 10.0.0.1 --dns 10.0.0.2"), 0);
+	ck_assert_uint_eq(config.routes.n, 2);
+	ck_assert_uint_eq(config.routes.network[1].prefix_len, 9);
+	ck_assert_uint_eq(config.dns.n, 2);
+	ck_assert_uint_eq(config.dns.address[1], 0x0a000002);
+	check_refused("--routes 10.0.0.0/8 --routes 10.0.0.0/8",
+		      "option --routes: \"10.0.0.0/8\" found, allowed: "
+		      "each of them once");
+	check_refused("--dns 10.0.0.1 --dns 10.0.0.1", "option --dns: "
+		      "\"10.0.0.1\" found, allowed: each of them once");
+	check_refused("--dns 1.1.1.1 --dns 1.1.1.2 --dns 1.1.1.3 "
+		      "--dns 1.1.1.4 --dns 1.1.1.5", "option --dns: "
+		      "\"1.1.1.5\" found, allowed: at most 4 of this option");
+	for (i = 0; i <= OPTIONS_MAX_NETWORKS; i++) {
+		snprintf(one, sizeof(one), "--routes 10.%d.0.0/16 ", i);
+		ck_assert_int_eq(parse(line) < 0, 0);
+		strcat(line, one);
+	}
+	check_refused(line, "option --routes: \"10.32.0.0/16\" found, "
+		      "allowed: at most 32 of this option");
+}
+END_TEST
+
+START_TEST(option_read_domain_takes_names_alone)
+{
+	static const char *const wrong[] = {
+		"", ".", "a.", ".a", "a..b", "-a", "a-", "a.-b", "a b", "a/b",
+		"a_b", "a\nb", "a;b", "$(a)", "\303\244",
+		"a23456789012345678901234567890123456789012345678901234567890"
+		"1234",
+	};
+	char long_name[210];
+	size_t i;
+
+	ck_assert_int_gt(parse("--search example.org"), 0);
+	ck_assert_str_eq(config.search, "example.org");
+	ck_assert_int_gt(parse("--search x--y.1a"), 0);
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		ck_assert_msg(!option_domain.read(&table[SEARCH_ROW], wrong[i],
+						  &config, error),
+			      "\"%s\" was taken", wrong[i]);
+	ck_assert_str_eq(config.search, "x--y.1a");
+	for (i = 0; i < sizeof(long_name); i++)
+		long_name[i] = i % 2 ? '.' : 'a';
+	long_name[201] = '\0';
+	ck_assert(!option_domain.read(&table[SEARCH_ROW], long_name, &config,
+				      error));
+	long_name[199] = '\0';
+	ck_assert(option_domain.read(&table[SEARCH_ROW], long_name, &config,
+				     error));
 }
 END_TEST
 
@@ -376,7 +446,9 @@ START_TEST(options_file_as_printed_is_read_back)
 
 	ck_assert_int_ge(parse("-p 80 -l ::1 -l 127.0.0.1 --network "
 			       "10.1.0.0/16 --bounded 10.0.0.0/8 -a 10.0.0.7 "
-			       "-s h.example --tun tun%d --no-route -vv"), 0);
+			       "-s h.example --tun tun%d --no-route -vv "
+			       "--routes 10.0.0.0/8 --routes 10.0.0.0/9 "
+			       "--dns 10.0.0.1 --search example.org"), 0);
 	before = config;
 	to = open_memstream(&text, &size);
 	options_print_file(table, N_TABLE, &config, to);
@@ -450,6 +522,9 @@ static Suite *options_suite(void)
 	tcase_add_test(tcase, options_wrong_value_leaves_configuration);
 	tcase_add_test(tcase, options_endless_value_fits_the_error);
 	tcase_add_test(tcase, options_full_list_is_refused);
+	tcase_add_test(tcase,
+		       options_lists_of_networks_and_addresses_have_none_twice);
+	tcase_add_test(tcase, option_read_domain_takes_names_alone);
 	tcase_add_test(tcase, option_number_takes_digits_alone);
 	tcase_add_test(tcase, option_read_ipv4_wants_a_dotted_quad);
 	tcase_add_test(tcase, option_read_network_wants_host_bits_zero);

@@ -110,6 +110,39 @@ START_TEST(config_numbers_have_their_bounds)
 }
 END_TEST
 
+START_TEST(config_pushes_are_read)
+{
+	ck_assert(parse("--push-route 198.51.100.0/24 --push-route 10.0.0.0/8 "
+			"--push-dns 10.0.0.1 --push-dns 192.0.2.53 "
+			"--push-search example.org"));
+	ck_assert_uint_eq(config.push_routes.n, 2);
+	ck_assert_uint_eq(config.push_routes.network[1].address, 0x0a000000);
+	ck_assert_uint_eq(config.push_routes.network[1].prefix_len, 8);
+	ck_assert_uint_eq(config.push_dns.n, 2);
+	ck_assert_uint_eq(config.push_dns.address[1], 0xc0000235);
+	ck_assert_str_eq(config.push_search, "example.org");
+}
+END_TEST
+
+START_TEST(config_pushes_that_clients_cannot_use_are_refused)
+{
+	check_refused("--push-route 0.0.0.0/0", "push-route");
+	check_refused("--push-route 0.0.0.0/0", "from 1 to 32");
+	check_refused("--push-route 0.0.0.0/1", "0.0.0.0");
+	check_refused("--push-route 127.0.0.0/8", "without hosts");
+	check_refused("--push-route 224.0.0.0/4", "without hosts");
+	check_refused("--push-route 198.51.100.1/24", "198.51.100.0/24");
+	check_refused("--push-route 10.0.0.0/16", "tunnel's network");
+	check_refused("--push-route 10.0.3.0/24", "10.0.3.0");
+	ck_assert(parse("--push-route 10.0.3.0/24 --network 10.1.0.0/16"));
+	check_refused("--push-dns 127.0.0.53", "push-dns");
+	check_refused("--push-dns 0.0.0.0", "host");
+	check_refused("--push-dns 224.0.0.251", "host");
+	check_refused("--push-dns example.org", "IPv4 address");
+	check_refused("--push-search -x.org", "domain");
+}
+END_TEST
+
 START_TEST(config_network_has_room_for_clients)
 {
 	ck_assert(parse("--network 10.0.0.0/8"));
@@ -169,6 +202,8 @@ static Suite *config_suite(void)
 	tcase_add_test(tc, config_short_options_are_read);
 	tcase_add_test(tc, config_help_and_version_are_not_held_up);
 	tcase_add_test(tc, config_numbers_have_their_bounds);
+	tcase_add_test(tc, config_pushes_are_read);
+	tcase_add_test(tc, config_pushes_that_clients_cannot_use_are_refused);
 	tcase_add_test(tc, config_network_has_room_for_clients);
 	tcase_add_test(tc, config_wrong_usage_is_one_clear_line);
 	tcase_add_test(tc, config_help_names_every_option);
