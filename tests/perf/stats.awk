@@ -2,11 +2,14 @@
 #
 # The file of results (round, subject, metric, value) and medians over rounds.
 # Of ratios, the median of the rounds' ratios, not the ratio of the medians.
+# What was measured several times in a round counts with its mean.
 
 BEGIN { FS = "\t" }
 
 {
-	value[$1, $2, $3] = $4
+	times = ++n_times[$1, $2, $3]
+	value[$1, $2, $3] = times == 1 ? $4 : \
+		value[$1, $2, $3] + ($4 - value[$1, $2, $3]) / times
 	known[$2] = 1
 	if ($1 + 0 > rounds)
 		rounds = $1 + 0
