@@ -36,7 +36,8 @@ TOOLS := $(addprefix $(B)/tests/tools/,raw baseserver hashed hostile)
 SHIM := $(B)/tests/faults/shim.so
 E2E ?= $(sort $(wildcard tests/e2e/[0-9]*.sh))
 
-# Each unit test and all the objects that it is linked with.
+# Each unit test and all the objects that it is linked with; common/log brings
+# common/log_line along.
 unit_addrpool := server/addrpool
 unit_admission := server/admission
 OPTIONS := $(addprefix common/,options options_file options_list)
@@ -159,7 +160,8 @@ $(BIN)/device: $(B)/proto/examples/device.o
 $(TOOLS): %: %.o $(B)/tests/tools/packet.o
 define unit_rule
 $(B)/tests/unit/test_$(1): $(B)/tests/unit/test_$(1).o \
-	$(patsubst %,$(B)/%.o,$(unit_$(1)))
+	$(patsubst %,$(B)/%.o,$(unit_$(1)) \
+	$(if $(filter common/log,$(unit_$(1))),common/log_line))
 endef
 $(foreach unit,$(UNITS),$(eval $(call unit_rule,$(unit))))
 $(UNIT_BINS): LIBS = $(CHECK_LIBS)

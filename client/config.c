@@ -76,6 +76,8 @@ static const struct option_def table[] = {
 	{ 0, "hook-timeout", "SECONDS", "kill one of these commands when it "
 	  "has not ended after this long [30]", &option_u32,
 	  MEMBER(config.hook_timeout_s), 1, HOOK_TIMEOUT_MAX_S, 0 },
+	{ 0, "log-format", "text|json", "how log lines are written [text]",
+	  &option_choice, MEMBER(config.log_format), 0, 0, 0 },
 	{ 'v', "verbose", NULL, "say more", &option_count,
 	  MEMBER(config.verbose), 0, 0, 0 },
 	{ 'q', "quiet", NULL, "say only what is wrong", &option_flag,

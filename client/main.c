@@ -42,5 +42,6 @@ int main(int argc, char **argv)
 		return EXIT_OK;
 	}
 	log_set_level(level_of(&config));
+	log_set_format((enum log_format)config.log_format);
 	return client_run(&config);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Log lines: composed, escaped, rate-limited, and written to stderr.
+ * Log lines: rate-limited, and written to stderr.
  *
  * Theory of operation: the calling thread composes a line on its own stack;
  * the lock is held only to copy it into the ring.  The writer thread takes
@@ -32,9 +32,9 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/log_line.h"
 
 enum {
-	LINE_LEN = 512,
 	RING_LINES = 1024,
 	DIRECT_MS = 1000,	/* that one line may wait without a writer */
 	DRAIN_MS = 1000,	/* that log_stop_writer() gives the ring */
@@ -42,19 +42,12 @@ enum {
 	POLL_SLICE_MS = 100,	/* how late a new deadline is seen */
 	WRITER_STACK = 128 * 1024,
 	PROGRAM_LEN = 32,
-	/* " (4294967295 similar lines suppressed)" and "...\n" */
-	TAIL_ROOM = 48,
 };
 
 enum sink {
 	SINK_DIRECT,		/* the caller writes */
 	SINK_RING,		/* the writer thread runs */
 	SINK_NONE,		/* the writer thread is stuck for good */
-};
-
-struct line {
-	uint32_t len;
-	char text[LINE_LEN];
 };
 
 /*
@@ -65,6 +58,7 @@ static struct {
 	char program[PROGRAM_LEN];		/* [I] */
 	bool journal;				/* [I] */
 	_Atomic int level;			/* [a] */
+	_Atomic int format;			/* [a] */
 	atomic_bool stalled;			/* [a] direct lines give up */
 	_Atomic uint64_t stop_deadline_ms;	/* [a] */
 	pthread_mutex_t lock;
@@ -76,7 +70,7 @@ static struct {
 	uint32_t head;				/* [w] oldest line */
 	uint32_t n_lines;			/* [l] */
 	uint64_t n_lost;			/* [l] */
-	struct line ring[RING_LINES];		/* [l] the free slots */
+	struct log_line ring[RING_LINES];		/* [l] the free slots */
 } state = {
 	.program = "simplevpn",
 	.level = LOG_LEVEL_INFO,
@@ -113,70 +107,33 @@ void log_set_level(enum log_level level)
 	atomic_store(&state.level, (int)level);
 }
 
+void log_set_format(enum log_format format)
+{
+	atomic_store(&state.format, (int)format);
+}
+
 static bool is_shown(enum log_level level)
 {
 	return (int)level <= atomic_load_explicit(&state.level,
 						  memory_order_relaxed);
 }
 
-/* Append text, escaped.  False: it was cut where the tail has to begin. */
-static bool put_text(struct line *line, const char *text)
+__attribute__((format(printf, 3, 0)))
+static void compose(struct log_line *line, struct log_record *record,
+		    const char *format, va_list args)
 {
-	static const char hex[] = "0123456789abcdef";
-	unsigned char byte;
-	uint32_t need;
+	enum log_format as = (enum log_format)atomic_load_explicit(
+		&state.format, memory_order_relaxed);
+	char text[LOG_LINE_LEN];
 
-	for (; *text; text++) {
-		byte = (unsigned char)*text;
-		need = byte < 0x20 || byte > 0x7e ? 4 : 1;
-		if (line->len + need > LINE_LEN - TAIL_ROOM)
-			return false;
-		if (need == 1) {
-			line->text[line->len++] = (char)byte;
-			continue;
-		}
-		line->text[line->len++] = '\\';
-		line->text[line->len++] = 'x';
-		line->text[line->len++] = hex[byte >> 4];
-		line->text[line->len++] = hex[byte & 0xf];
-	}
-	return true;
-}
-
-static void put_prefix(struct line *line, enum log_level level)
-{
-	char prefix[PROGRAM_LEN + 16];
-
-	/* The journal knows the program's name and shows the level itself. */
-	if (state.journal)
-		snprintf(prefix, sizeof(prefix), "<%d>", (int)level);
-	else
-		snprintf(prefix, sizeof(prefix), "%s: %s", state.program,
-			 level <= LOG_LEVEL_ERROR ? "error: " :
-			 level == LOG_LEVEL_WARNING ? "warning: " : "");
-	put_text(line, prefix);
-}
-
-__attribute__((format(printf, 4, 0)))
-static void compose(struct line *line, enum log_level level,
-		    uint32_t n_suppressed, const char *format, va_list args)
-{
-	char text[LINE_LEN], tail[TAIL_ROOM] = "";
-	bool whole;
-	int n;
-
-	line->len = 0;
-	put_prefix(line, level);
 	if (vsnprintf(text, sizeof(text), format, args) < 0)
 		text[0] = '\0';
-	whole = put_text(line, text);
-	if (n_suppressed)
-		snprintf(tail, sizeof(tail),
-			 " (%" PRIu32 " similar lines suppressed)",
-			 n_suppressed);
-	n = snprintf(line->text + line->len, LINE_LEN - line->len, "%s%s\n",
-		     whole ? "" : "...", tail);
-	line->len += (uint32_t)n;
+	record->program = state.program;
+	record->journal = state.journal;
+	record->message = text;
+	if (as == LOG_JSON)
+		clock_gettime(CLOCK_REALTIME, &record->time);
+	log_line_write(line, as, record);
 }
 
 /* False: nothing can be written before the deadline. */
@@ -204,7 +161,7 @@ static bool wait_writable(uint64_t own_deadline_ms)
 }
 
 /* False: the deadline passed.  An error is dropped: who could be told? */
-static bool write_line(const struct line *line, uint64_t deadline_ms)
+static bool write_line(const struct log_line *line, uint64_t deadline_ms)
 {
 	uint32_t done = 0;
 	ssize_t n;
@@ -222,7 +179,7 @@ static bool write_line(const struct line *line, uint64_t deadline_ms)
 	return true;
 }
 
-static void write_direct(const struct line *line)
+static void write_direct(const struct log_line *line)
 {
 	uint64_t wait_ms = atomic_load(&state.stalled) ? 0 : DIRECT_MS;
 
@@ -230,9 +187,9 @@ static void write_direct(const struct line *line)
 		     !write_line(line, clock_now_ms() + wait_ms));
 }
 
-static void push_locked(const struct line *line)
+static void push_locked(const struct log_line *line)
 {
-	struct line *slot;
+	struct log_line *slot;
 
 	if (state.n_lines == RING_LINES) {
 		state.n_lost++;
@@ -245,7 +202,7 @@ static void push_locked(const struct line *line)
 	pthread_cond_signal(&state.wake);
 }
 
-static void emit(const struct line *line)
+static void emit(const struct log_line *line)
 {
 	enum sink sink;
 
@@ -259,18 +216,19 @@ static void emit(const struct line *line)
 }
 
 __attribute__((format(printf, 2, 3)))
-static void compose_own(struct line *line, const char *format, ...)
+static void compose_own(struct log_line *line, const char *format, ...)
 {
+	struct log_record record = { .level = LOG_LEVEL_WARNING };
 	va_list args;
 
 	va_start(args, format);
-	compose(line, LOG_LEVEL_WARNING, 0, format, args);
+	compose(line, &record, format, args);
 	va_end(args);
 }
 
 static bool write_lost(uint64_t n_lost)
 {
-	struct line line;
+	struct log_line line;
 
 	compose_own(&line, "%" PRIu64 " log lines lost", n_lost);
 	return write_line(&line, UINT64_MAX);
@@ -436,14 +394,36 @@ void log_stop_writer(void)
 
 void log_at(enum log_level level, const char *format, ...)
 {
+	struct log_record record = { .level = level };
 	int saved_errno = errno;
-	struct line line;
+	struct log_line line;
 	va_list args;
 
 	if (!is_shown(level))
 		return;
 	va_start(args, format);
-	compose(&line, level, 0, format, args);
+	compose(&line, &record, format, args);
+	va_end(args);
+	emit(&line);
+	errno = saved_errno;
+}
+
+void log_event(enum log_level level, const char *event,
+	       const struct log_field *fields, size_t n_fields,
+	       const char *format, ...)
+{
+	struct log_record record = {
+		.level = level, .event = event, .fields = fields,
+		.n_fields = n_fields,
+	};
+	int saved_errno = errno;
+	struct log_line line;
+	va_list args;
+
+	if (!is_shown(level))
+		return;
+	va_start(args, format);
+	compose(&line, &record, format, args);
 	va_end(args);
 	emit(&line);
 	errno = saved_errno;
@@ -473,15 +453,15 @@ static bool limit_allows(struct log_limit *limit, uint32_t *n_suppressed)
 void log_limited(struct log_limit *limit, enum log_level level,
 		 const char *format, ...)
 {
+	struct log_record record = { .level = level };
 	int saved_errno = errno;
-	uint32_t n_suppressed;
-	struct line line;
+	struct log_line line;
 	va_list args;
 
-	if (!is_shown(level) || !limit_allows(limit, &n_suppressed))
+	if (!is_shown(level) || !limit_allows(limit, &record.n_suppressed))
 		return;
 	va_start(args, format);
-	compose(&line, level, n_suppressed, format, args);
+	compose(&line, &record, format, args);
 	va_end(args);
 	emit(&line);
 	errno = saved_errno;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Log lines to stderr, with levels.  When stderr is the journal, each line
+ * Log lines to stderr, with levels, as text or JSON.  When stderr is the journal, each line
  * carries its priority as sd-daemon(3) says, and no time of its own.
  *
  * Theory of operation: before log_start_writer() a line is written at once.
@@ -17,6 +17,7 @@
 
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Values are those of syslog(3). */
@@ -26,6 +27,18 @@ enum log_level {
 	LOG_LEVEL_NOTICE = 5,
 	LOG_LEVEL_INFO = 6,
 	LOG_LEVEL_DEBUG = 7,
+};
+
+enum log_format {
+	LOG_TEXT,		/* "program: message" */
+	LOG_JSON,		/* an object a line; docs: srv(8) */
+};
+
+/* A fact of an event, for machines. */
+struct log_field {
+	const char *key;	/* letters and _ */
+	const char *text;	/* NULL: it is a number */
+	uint64_t number;
 };
 
 /* One per call site that an outsider can make log; zero-initialised. */
@@ -42,7 +55,10 @@ enum {
 
 /* Before any other thread: the program's name and the highest level shown. */
 void log_init(const char *program, enum log_level level);
+
+/* At any time. */
 void log_set_level(enum log_level level);
+void log_set_format(enum log_format format);
 
 /* Start, or drain and end, the writer thread.  0 or -errno.  Main thread. */
 int log_start_writer(void);
@@ -51,7 +67,16 @@ void log_stop_writer(void);
 void log_at(enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* The same, at most LOG_LIMIT_LINES a window; says how many it suppressed. */
+/*
+ * The same for something that machines follow.  In JSON the event and its
+ * fields are members of their own; the text has to say it all by itself.
+ */
+void log_event(enum log_level level, const char *event,
+	       const struct log_field *fields, size_t n_fields,
+	       const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+
+/* The same as log_at(), at most LOG_LIMIT_LINES a window; says how many it suppressed. */
 void log_limited(struct log_limit *limit, enum log_level level,
 		 const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -151,6 +151,49 @@ static bool write_u32(const struct option_def *def, const void *config,
 	return i == 0;
 }
 
+/* Word number i of a|b|c.  False: there is none. */
+static bool choice_word(const struct option_def *def, uint32_t i,
+			const char **word, size_t *len)
+{
+	*word = def->argument;
+	for (; i > 0; i--) {
+		*word = strchr(*word, '|');
+		if (!*word)
+			return false;
+		++*word;
+	}
+	*len = strcspn(*word, "|");
+	return true;
+}
+
+static bool read_choice(const struct option_def *def, const char *text,
+			void *config, char error[OPTIONS_ERROR_LEN])
+{
+	const char *word;
+	uint32_t i;
+	size_t len;
+
+	for (i = 0; choice_word(def, i, &word, &len); i++) {
+		if (strlen(text) == len && !strncmp(text, word, len)) {
+			*(uint32_t *)member(def, config) = i;
+			return true;
+		}
+	}
+	return refuse(error, "%s", def->argument);
+}
+
+static bool write_choice(const struct option_def *def, const void *config,
+			 unsigned int i, char *text, size_t size)
+{
+	const char *word = "";
+	size_t len = 0;
+
+	choice_word(def, *(const uint32_t *)value_of(def, config), &word,
+		    &len);
+	snprintf(text, size, "%.*s", (int)len, word);
+	return i == 0;
+}
+
 static bool is_text(const char *text)
 {
 	return *text && strlen(text) < OPTIONS_TEXT_LEN;
@@ -339,6 +382,7 @@ static bool read_interface(const struct option_def *def, const char *text,
 const struct option_type option_flag = { read_flag, write_flag };
 const struct option_type option_clear = { read_clear, write_clear };
 const struct option_type option_count = { read_count, write_count };
+const struct option_type option_choice = { read_choice, write_choice };
 const struct option_type option_u32 = { read_u32, write_u32 };
 const struct option_type option_text = { read_text, write_text };
 const struct option_type option_list = { read_list, write_list };

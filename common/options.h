@@ -102,6 +102,8 @@ extern const struct option_type option_interface;	/* [char[
 						 * OPTIONS_TEXT_LEN]] IFNAMSIZ,
 						 * no '/', no space; %d
 						 * allowed */
+extern const struct option_type option_choice;	/* [uint32_t] which of the
+						 * words of argument, "a|b" */
 extern const struct option_type option_count;	/* [unsigned int] adds one
 						 * (-v -v), or the number */
 

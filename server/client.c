@@ -218,6 +218,20 @@ static void echo(struct client *c, const uint8_t *message, uint64_t now_ms)
 	c->echo_tokens--;
 }
 
+static void log_join(const struct client *c, const struct join *join)
+{
+	const struct log_field fields[] = {
+		{ "address", join->text, 0 },
+		{ "peer", c->peer, 0 },
+		{ "protocol", join->capable ? "extended" : "base", 0 },
+	};
+
+	log_event(LOG_LEVEL_INFO, "join", fields,
+		  sizeof(fields) / sizeof(fields[0]), "%s joined from %s%s",
+		  join->text, c->peer,
+		  join->capable ? "" : ", base protocol");
+}
+
 /* Answer a request.  False: the client is refused. */
 static bool answer_request(struct client *c, const uint8_t *message,
 			   uint64_t now_ms)
@@ -245,8 +259,7 @@ static bool answer_request(struct client *c, const uint8_t *message,
 	c->rules.max_packet = FRAME_MAX_PACKET;
 	c->settling = join.held;
 	c->settled_ms = now_ms;
-	log_info("%s joined from %s%s", join.text, c->peer,
-		 join.capable ? "" : ", base protocol");
+	log_join(c, &join);
 	return true;
 }
 
@@ -371,8 +384,18 @@ static void log_leave(const struct client *c, enum close_reason reason,
 		      uint32_t address)
 {
 	static struct log_limit limit;
-	const struct stats *stats = &c->endpoint.stats;
+	uint64_t duration_s = (clock_now_ms() - c->accepted_ms) / 1000;
+	uint64_t received = counter_get(&c->endpoint.stats.rx_bytes);
+	uint64_t sent = counter_get(&c->endpoint.stats.tx_bytes);
 	char text[JOIN_TEXT_LEN];
+	const struct log_field fields[] = {
+		{ "address", text, 0 },
+		{ "peer", c->peer, 0 },
+		{ "reason", close_reason_text(reason), 0 },
+		{ "duration_s", NULL, duration_s },
+		{ "received_bytes", NULL, received },
+		{ "sent_bytes", NULL, sent },
+	};
 
 	if (address == 0) {
 		log_limited(&limit, LOG_LEVEL_INFO,
@@ -381,10 +404,11 @@ static void log_leave(const struct client *c, enum close_reason reason,
 		return;
 	}
 	join_address_text(address, text);
-	log_info("%s left, %s: %s, after %" PRIu64 " s, received %" PRIu64
-		 " bytes, sent %" PRIu64, text, c->peer, close_reason_text(reason),
-		 (clock_now_ms() - c->accepted_ms) / 1000,
-		 counter_get(&stats->rx_bytes), counter_get(&stats->tx_bytes));
+	log_event(LOG_LEVEL_INFO, "leave", fields,
+		  sizeof(fields) / sizeof(fields[0]),
+		  "%s left, %s: %s, after %" PRIu64 " s, received %" PRIu64
+		  " bytes, sent %" PRIu64, text, c->peer,
+		  close_reason_text(reason), duration_s, received, sent);
 }
 
 static void leave_admission(const struct client *c, enum close_reason reason)

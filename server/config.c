@@ -95,6 +95,8 @@ static const struct option_def table[] = {
 	{ 0, "push-search", "DOMAIN",
 	  "tell clients to complete host names with this domain",
 	  &option_domain, MEMBER(push_search), 1, MSG_MAX_TEXT, OPTION_LIVE },
+	{ 0, "log-format", "text|json", "how log lines are written [text]",
+	  &option_choice, MEMBER(log_format), 0, 0, OPTION_LIVE },
 	{ 'v', "verbose", NULL, "log details",
 	  &option_count, MEMBER(verbose), 0, 0, OPTION_LIVE },
 	{ 'q', "quiet", NULL, "log warnings and errors only",

@@ -36,6 +36,7 @@ struct server_config {
 	struct option_ipv4s push_dns;
 	char push_search[OPTIONS_TEXT_LEN];	/* "": none */
 	uint32_t connect_rate;		/* a second and source; 0: any */
+	uint32_t log_format;		/* enum log_format */
 	unsigned int verbose;
 	bool quiet;
 	bool help, version, test, print_default;

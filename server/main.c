@@ -408,6 +408,7 @@ int main(int argc, char **argv)
 		return EXIT_OK;
 	}
 	log_init("srv", config_log_level(&program.config));
+	log_set_format((enum log_format)program.config.log_format);
 	program.argc = argc;
 	program.argv = argv;
 	return run(&program);

@@ -92,6 +92,7 @@ static void apply(const struct reload *r, const struct server_config *config)
 		client_announce_push(server);
 	accept_set_congestion(r->acceptor, config->congestion);
 	log_set_level(config_log_level(config));
+	log_set_format((enum log_format)config->log_format);
 }
 
 struct reload *reload_new(struct server *server, struct acceptor *acceptor,

@@ -53,6 +53,7 @@ needs_of_check() {
 	need program tcpdump tcpdump
 	need program tshark tshark
 	need program mandoc mandoc
+	need program python3 python3
 }
 
 needs_of_ci() {

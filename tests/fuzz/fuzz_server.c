@@ -174,6 +174,19 @@ void log_at(enum log_level level, const char *format, ...)
 	va_end(args);
 }
 
+void log_event(enum log_level level, const char *event,
+	       const struct log_field *fields, size_t n_fields,
+	       const char *format, ...)
+{
+	va_list args;
+
+	(void)level;
+	check(event && fields && n_fields > 0);
+	va_start(args, format);
+	format_line(format, args);
+	va_end(args);
+}
+
 void log_limited(struct log_limit *limit, enum log_level level,
 		 const char *format, ...)
 {

@@ -14,11 +14,12 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/log_line.h"
 
 enum {
 	OUTPUT_LEN = 256 * 1024,
 	RING_LINES = 1024,	/* of common/log.c */
-	LINE_LEN = 512,		/* and so is this */
+	LINE_LEN = LOG_LINE_LEN,
 	THREADS = 4,
 	THREAD_LINES = 100,
 };
@@ -68,6 +69,20 @@ static unsigned int count_lines(const char *text)
 	return n;
 }
 
+/* What stands in JSON between the time and the end of the line. */
+static const char *after_time(const char *line)
+{
+	static const char begin[] = "{\"time\":\"2";
+	const char *rest;
+
+	ck_assert_msg(!strncmp(line, begin, sizeof(begin) - 1), "%s", line);
+	rest = strstr(line, "Z\",");
+	ck_assert_ptr_nonnull(rest);
+	/* {"time":"2026-11-21T00:36:39.123 */
+	ck_assert_int_eq(rest - line, 32);
+	return rest + 3;
+}
+
 /* Fill the pipe, so that it takes no line until it is read empty. */
 static size_t stall(void)
 {
@@ -95,6 +110,77 @@ START_TEST(log_levels_have_a_word_only_where_it_matters)
 	ck_assert_str_eq(read_all(),
 			 "prog: error: e1\nprog: warning: w\nprog: n\n"
 			 "prog: i\nprog: d\n");
+}
+END_TEST
+
+START_TEST(log_json_is_one_object_a_line)
+{
+	log_set_format(LOG_JSON);
+	log_warning("a \"b\" \\ c\n\x1b%s", "\xc3\xa4");
+	log_set_format(LOG_TEXT);
+	log_info("text again");
+	read_all();
+	ck_assert_str_eq(after_time(output), "\"level\":\"warning\","
+			 "\"program\":\"prog\",\"message\":\"a \\\"b\\\" "
+			 "\\\\ c\\\\x0a\\\\x1b\\\\xc3\\\\xa4\"}\n"
+			 "prog: text again\n");
+}
+END_TEST
+
+START_TEST(log_event_has_its_fields_in_json_alone)
+{
+	static const struct log_field fields[] = {
+		{ "peer", "[::1]:5 \"x\"", 0 },
+		{ "bytes", NULL, UINT64_MAX },
+	};
+
+	log_event(LOG_LEVEL_INFO, "leave", fields, 2, "%s left", "it");
+	log_event(LOG_LEVEL_DEBUG, "leave", fields, 2, "hidden");
+	log_set_format(LOG_JSON);
+	log_event(LOG_LEVEL_INFO, "leave", fields, 2, "%s left", "it");
+	read_all();
+	ck_assert_int_eq(strncmp(output, "prog: it left\n{", 15), 0);
+	ck_assert_str_eq(after_time(output + 14), "\"level\":\"info\","
+			 "\"program\":\"prog\",\"event\":\"leave\","
+			 "\"peer\":\"[::1]:5 \\\"x\\\"\","
+			 "\"bytes\":18446744073709551615,"
+			 "\"message\":\"it left\"}\n");
+}
+END_TEST
+
+START_TEST(log_json_too_long_is_cut_and_still_whole)
+{
+	char text[LINE_LEN * 2];
+	struct log_field field = { "text", text, 0 };
+	size_t len;
+
+	memset(text, '"', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	log_set_format(LOG_JSON);
+	log_info("%s", text);
+	log_event(LOG_LEVEL_INFO, "x", &field, 1, "%s", text);
+	read_all();
+	ck_assert_uint_eq(count_lines(output), 2);
+	len = strcspn(output, "\n");
+	ck_assert_uint_lt(len, LINE_LEN);
+	ck_assert_int_eq(strncmp(output + len - 7, "\\\"...\"}", 7), 0);
+	/* A field is there as a whole or not at all. */
+	ck_assert_ptr_null(strstr(output, "\"text\""));
+	ck_assert_ptr_nonnull(strstr(output, "\"event\":\"x\",\"message\""));
+}
+END_TEST
+
+START_TEST(log_json_says_how_many_were_suppressed)
+{
+	struct log_limit limit = { 0 };
+
+	limit.n_suppressed = 3;
+	log_set_format(LOG_JSON);
+	log_limited(&limit, LOG_LEVEL_INFO, "x");
+	read_all();
+	ck_assert_str_eq(after_time(output), "\"level\":\"info\","
+			 "\"program\":\"prog\",\"suppressed\":3,"
+			 "\"message\":\"x\"}\n");
 }
 END_TEST
 
@@ -350,6 +436,10 @@ static Suite *log_suite(void)
 
 	tcase_add_checked_fixture(tcase, redirect, restore);
 	tcase_add_test(tcase, log_levels_have_a_word_only_where_it_matters);
+	tcase_add_test(tcase, log_json_is_one_object_a_line);
+	tcase_add_test(tcase, log_event_has_its_fields_in_json_alone);
+	tcase_add_test(tcase, log_json_too_long_is_cut_and_still_whole);
+	tcase_add_test(tcase, log_json_says_how_many_were_suppressed);
 	tcase_add_test(tcase, log_hidden_level_writes_nothing);
 	tcase_add_test(tcase, log_unprintable_bytes_are_escaped);
 	tcase_add_test(tcase, log_long_line_is_cut_with_dots);

@@ -10,7 +10,7 @@
 
 struct config {
 	bool help, route;
-	uint32_t port, address;
+	uint32_t port, address, colour;
 	unsigned int verbose;
 	char server[OPTIONS_TEXT_LEN], tun[OPTIONS_TEXT_LEN];
 	struct option_list listen;
@@ -52,6 +52,8 @@ static const struct option_def table[] = {
 	[SEARCH_ROW] =
 	{ 0, "search", "DOMAIN", "domain", &option_domain, AT(search),
 	  1, 200, 0 },
+	{ 0, "colour", "red|green|blue", "which", &option_choice, AT(colour),
+	  0, 0, 0 },
 	{ 0, "a-rather-long-option-name", "ARGUMENT", "long", &option_text,
 	  AT(server), 0, 0, 0 },
 };
@@ -502,6 +504,31 @@ START_TEST(options_print_is_aligned_within_80_columns)
 }
 END_TEST
 
+START_TEST(options_choice_is_one_of_the_words)
+{
+	char text[OPTIONS_TEXT_LEN];
+	const struct option_def *def = table;
+
+	while (strcmp(def->name, "colour"))
+		def++;
+	ck_assert_int_ge(parse(""), 0);
+	ck_assert_uint_eq(config.colour, 0);
+	ck_assert_int_ge(parse("--colour green"), 0);
+	ck_assert_uint_eq(config.colour, 1);
+	ck_assert(def->type->write(def, &config, 0, text, sizeof(text)));
+	ck_assert_str_eq(text, "green");
+	ck_assert(!def->type->write(def, &config, 1, text, sizeof(text)));
+	ck_assert_int_ge(parse("--colour=blue"), 0);
+	ck_assert_uint_eq(config.colour, 2);
+	check_refused("--colour gre", "option --colour: \"gre\" found, "
+		      "allowed: red|green|blue");
+	check_refused("--colour red|green", "option --colour: \"red|green\" "
+		      "found, allowed: red|green|blue");
+	check_refused("--colour=", "option --colour: \"\" found, allowed: "
+		      "red|green|blue");
+}
+END_TEST
+
 static Suite *options_suite(void)
 {
 	Suite *suite = suite_create("options");
@@ -533,6 +560,7 @@ static Suite *options_suite(void)
 		       option_read_interface_takes_what_the_kernel_takes);
 	tcase_add_test(tcase, option_read_text_has_a_limit);
 	tcase_add_test(tcase, options_print_is_aligned_within_80_columns);
+	tcase_add_test(tcase, options_choice_is_one_of_the_words);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
