@@ -67,6 +67,7 @@ unit_msg := proto/msg
 unit_netcfg := common/netcfg common/tun proto/ippkt
 unit_notify := common/notify common/options
 unit_options := $(OPTIONS)
+unit_options := common/options common/options_address common/options_file
 unit_privilege := common/privilege
 unit_push := $(addprefix server/,push egress drain) common/flowq proto/msg \
 	proto/session proto/frame
@@ -74,6 +75,8 @@ unit_reconnect := client/reconnect
 unit_route := server/route
 unit_segment := common/segment proto/ippkt
 unit_server_config := server/config $(OPTIONS)
+unit_server_config := server/config common/options common/options_address \
+	common/options_file
 unit_servers := client/servers common/options
 unit_session := proto/session proto/msg proto/frame
 unit_sock := common/sock
@@ -100,6 +103,8 @@ FUZZED := $(sort $(wildcard proto/*.c)) common/segment.c common/coalesce.c \
 FUZZ_INPUTS := $(FUZZED) $(wildcard server/*.[ch] common/*.[ch] proto/*.h \
 	tests/fuzz/*.[ch]) Makefile
 sources_fuzz_options := server/config.c $(OPTIONS:=.c)
+sources_fuzz_options := server/config.c common/options.c \
+	common/options_address.c common/options_file.c
 sources_fuzz_server := tests/fuzz/fake_io.c $(patsubst %,server/%.c,accept \
 	addrpool admission close_reason drain egress forward gateway join push \
 	registry route \

@@ -79,6 +79,9 @@ struct option_networks {	/* of a repeatable option, none twice */
 struct option_ipv4s {		/* host order */
 	unsigned int n;
 	uint32_t address[OPTIONS_MAX_IPV4S];
+struct option_address {		/* where to listen, numeric */
+	char host[46];		/* INET6_ADDRSTRLEN, no brackets */
+	uint16_t port;		/* 0: nowhere */
 };
 
 /* Types; the member's C type is in brackets. */
@@ -98,6 +101,8 @@ extern const struct option_type option_ipv4s;	/* [struct option_ipv4s]
 						 * appends */
 extern const struct option_type option_domain;	/* [char[OPTIONS_TEXT_LEN]] a
 						 * domain name of up to max */
+extern const struct option_type option_address;	/* [struct option_address]
+						 * port alone: loopback */
 extern const struct option_type option_interface;	/* [char[
 						 * OPTIONS_TEXT_LEN]] IFNAMSIZ,
 						 * no '/', no space; %d

@@ -97,6 +97,10 @@ static const struct option_def table[] = {
 	  &option_domain, MEMBER(push_search), 1, MSG_MAX_TEXT, OPTION_LIVE },
 	{ 0, "log-format", "text|json", "how log lines are written [text]",
 	  &option_choice, MEMBER(log_format), 0, 0, OPTION_LIVE },
+	{ 0, "metrics", "ADDRESS:PORT",
+	  "serve metrics for Prometheus and a status page over HTTP there; "
+	  "PORT alone: on 127.0.0.1 [off]",
+	  &option_address, MEMBER(metrics), 0, 0, 0 },
 	{ 'v', "verbose", NULL, "log details",
 	  &option_count, MEMBER(verbose), 0, 0, OPTION_LIVE },
 	{ 'q', "quiet", NULL, "log warnings and errors only",

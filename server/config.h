@@ -35,6 +35,7 @@ struct server_config {
 	struct option_networks push_routes;	/* what clients are told */
 	struct option_ipv4s push_dns;
 	char push_search[OPTIONS_TEXT_LEN];	/* "": none */
+	struct option_address metrics;	/* port 0: none */
 	uint32_t connect_rate;		/* a second and source; 0: any */
 	uint32_t log_format;		/* enum log_format */
 	unsigned int verbose;

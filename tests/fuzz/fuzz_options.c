@@ -47,6 +47,8 @@ static void check_config(const struct server_config *c)
 	check(c->push_routes.n <= OPTIONS_MAX_NETWORKS);
 	check(c->push_dns.n <= OPTIONS_MAX_IPV4S);
 	check(strlen(c->push_search) <= 200);
+	check(memchr(c->metrics.host, '\0', sizeof(c->metrics.host)) &&
+	      !c->metrics.host[0] == !c->metrics.port);
 	if (c->help || c->version)	/* then nothing more is looked at */
 		return;
 	check(network->prefix_len >= ADDRPOOL_MIN_PREFIX &&

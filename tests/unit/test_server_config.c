@@ -192,6 +192,46 @@ START_TEST(config_help_names_every_option)
 }
 END_TEST
 
+START_TEST(config_metrics_take_an_address_and_a_port)
+{
+	ck_assert(parse(""));
+	ck_assert_uint_eq(config.metrics.port, 0);
+	ck_assert(parse("--metrics 192.0.2.1:9100"));
+	ck_assert_str_eq(config.metrics.host, "192.0.2.1");
+	ck_assert_uint_eq(config.metrics.port, 9100);
+	ck_assert(parse("--metrics [2001:db8::1]:65535"));
+	ck_assert_str_eq(config.metrics.host, "2001:db8::1");
+	ck_assert_uint_eq(config.metrics.port, 65535);
+}
+END_TEST
+
+START_TEST(config_metrics_port_alone_is_loopback)
+{
+	ck_assert(parse("--metrics 9100"));
+	ck_assert_str_eq(config.metrics.host, "127.0.0.1");
+	ck_assert_uint_eq(config.metrics.port, 9100);
+}
+END_TEST
+
+START_TEST(config_metrics_that_are_no_address_are_refused)
+{
+	static const char *const bad[] = {
+		"0", "65536", "x", "-1", "192.0.2.1", "192.0.2.1:", ":9100",
+		"192.0.2.1:0", "192.0.2.1:65536", "192.0.2.1:91x",
+		"192.0.2:9100", "localhost:9100", "[]:9100", "[::1]", "::1",
+		"[::1]9100", "[192.0.2.1]:9100", "[::1:9100", "*:9100",
+		"[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]:1",
+	};
+	char line[120];
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(line, sizeof(line), "--metrics %s", bad[i]);
+		check_refused(line, "[::1]:9100");
+	}
+}
+END_TEST
+
 static Suite *config_suite(void)
 {
 	Suite *suite = suite_create("server_config");
@@ -207,6 +247,9 @@ static Suite *config_suite(void)
 	tcase_add_test(tc, config_network_has_room_for_clients);
 	tcase_add_test(tc, config_wrong_usage_is_one_clear_line);
 	tcase_add_test(tc, config_help_names_every_option);
+	tcase_add_test(tc, config_metrics_take_an_address_and_a_port);
+	tcase_add_test(tc, config_metrics_port_alone_is_loopback);
+	tcase_add_test(tc, config_metrics_that_are_no_address_are_refused);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
