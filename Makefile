@@ -56,6 +56,7 @@ unit_flow := tests/perf/flow tests/perf/perf
 unit_forward := $(addprefix server/,forward egress drain route) \
 	common/flowq common/segment common/coalesce proto/ippkt proto/frame
 unit_frame := proto/frame
+unit_history := server/history
 unit_human := common/human
 unit_ippkt := proto/ippkt
 unit_hooks := $(addprefix client/,hooks facts words) common/options \
