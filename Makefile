@@ -73,6 +73,7 @@ unit_privilege := common/privilege
 unit_push := $(addprefix server/,push egress drain) common/flowq proto/msg \
 	proto/session proto/frame
 unit_reconnect := client/reconnect
+unit_registry := server/registry server/stats common/log
 unit_route := server/route
 unit_segment := common/segment proto/ippkt
 unit_server_config := server/config $(OPTIONS)

@@ -18,6 +18,7 @@ struct registry {
 	struct client **newest;		/* where the next one is hung up */
 	struct client *live;		/* the others */
 	struct client *finished;
+	struct client *reaped;		/* being joined, not yet in gone */
 	uint32_t n;
 	struct stats gone;		/* counters of those already reaped */
 	struct registry_counts counts;
@@ -145,7 +146,7 @@ void registry_reap(struct registry *r)
 
 	eventfd_read(r->fd, &n);
 	pthread_mutex_lock(&r->lock);
-	client = r->finished;
+	client = r->reaped = r->finished;
 	r->finished = NULL;
 	pthread_mutex_unlock(&r->lock);
 	for (; client; client = next) {
@@ -153,6 +154,7 @@ void registry_reap(struct registry *r)
 		client_join(client);
 		pthread_mutex_lock(&r->lock);
 		stats_add(&r->gone, client_stats(client));
+		r->reaped = next;
 		r->n--;
 		pthread_mutex_unlock(&r->lock);
 		client_put(client);
@@ -200,6 +202,8 @@ void registry_total(struct registry *r, struct stats *total)
 	for (client = r->strangers; client; client = client_link(client)->next)
 		stats_add(total, client_stats(client));
 	for (client = r->finished; client; client = client_link(client)->next)
+		stats_add(total, client_stats(client));
+	for (client = r->reaped; client; client = client_link(client)->next)
 		stats_add(total, client_stats(client));
 	pthread_mutex_unlock(&r->lock);
 }

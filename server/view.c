@@ -70,6 +70,19 @@ static void copy_counters(struct view_counters *to, const struct stats *from)
 		to->drops[i] = counter_get(&from->drops[i]);
 }
 
+static void add_counters(struct view_counters *to,
+			 const struct view_counters *from)
+{
+	int i;
+
+	to->rx_packets += from->rx_packets;
+	to->rx_bytes += from->rx_bytes;
+	to->tx_packets += from->tx_packets;
+	to->tx_bytes += from->tx_bytes;
+	for (i = 0; i < DROP_N_REASONS; i++)
+		to->drops[i] += from->drops[i];
+}
+
 static uint64_t since(uint64_t now_ms, uint64_t then_ms)
 {
 	return now_ms > then_ms ? now_ms - then_ms : 0;
@@ -190,18 +203,17 @@ static uint32_t count_clients(const struct registry_counts *counts)
 static void view_counts(struct server_view *view, const struct server *server)
 {
 	struct stats total = { 0 };
-	const struct stats *gateway;
 
 	admission_counts(server->admission, &view->admission);
 	registry_counts(server->registry, &view->registry);
 	view->clients = count_clients(&view->registry);
-	if (server->gateway) {
-		gateway = &gateway_endpoint(server->gateway)->stats;
-		copy_counters(&view->gateway, gateway);
-		stats_add(&total, gateway);
-	}
 	registry_total(server->registry, &total);
 	copy_counters(&view->total, &total);
+	if (!server->gateway)
+		return;
+	copy_counters(&view->gateway,
+		      &gateway_endpoint(server->gateway)->stats);
+	add_counters(&view->total, &view->gateway);
 }
 
 struct server_view *view_new(const struct server *server, bool with_clients)
