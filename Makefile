@@ -57,6 +57,7 @@ unit_forward := $(addprefix server/,forward egress drain route) \
 	common/flowq common/segment common/coalesce proto/ippkt proto/frame
 unit_frame := proto/frame
 unit_history := server/history
+unit_html := server/html common/human
 unit_human := common/human
 unit_ippkt := proto/ippkt
 unit_hooks := $(addprefix client/,hooks facts words) common/options \
@@ -69,6 +70,7 @@ unit_netcfg := common/netcfg common/tun proto/ippkt
 unit_notify := common/notify common/options
 unit_options := $(OPTIONS)
 unit_options := common/options common/options_address common/options_file
+unit_plot := server/plot server/history common/human
 unit_privilege := common/privilege
 unit_push := $(addprefix server/,push egress drain) common/flowq proto/msg \
 	proto/session proto/frame
@@ -83,6 +85,8 @@ unit_servers := client/servers common/options
 unit_session := proto/session proto/msg proto/frame
 unit_sock := common/sock
 unit_stats := server/stats common/log
+unit_status_page := $(addprefix server/,status_page status_clients html \
+	plot history stats admission close_reason) common/human common/log
 unit_subprocess := common/subprocess
 unit_tun := common/tun proto/ippkt
 unit_vectors := proto/msg proto/frame
@@ -162,6 +166,7 @@ srv cli device: %: $(B)/%
 endif
 
 $(BIN)/srv: $(call objects,server/*.c) $(SHARED)
+$(BIN)/srv: LIBS = -lmicrohttpd
 $(BIN)/cli: $(call objects,client/*.c) $(SHARED)
 $(BIN)/device: $(B)/proto/examples/device.o
 $(TOOLS): %: %.o $(B)/tests/tools/packet.o

@@ -79,6 +79,8 @@ struct option_networks {	/* of a repeatable option, none twice */
 struct option_ipv4s {		/* host order */
 	unsigned int n;
 	uint32_t address[OPTIONS_MAX_IPV4S];
+};
+
 struct option_address {		/* where to listen, numeric */
 	char host[46];		/* INET6_ADDRSTRLEN, no brackets */
 	uint16_t port;		/* 0: nowhere */

@@ -28,6 +28,7 @@
 #include "server/drain.h"
 #include "server/gateway.h"
 #include "server/join.h"
+#include "server/metrics.h"
 #include "server/push.h"
 #include "server/registry.h"
 #include "server/reload.h"
@@ -41,6 +42,7 @@ struct program {
 	struct server server;
 	struct server_config config;
 	struct acceptor *acceptor;
+	struct metrics *metrics;	/* NULL: not asked for */
 	struct reload *reload;
 	int argc;
 	char **argv;
@@ -126,6 +128,11 @@ static int open_parts(struct program *p)
 	p->acceptor = accept_open(server);
 	if (!p->acceptor)
 		return EXIT_ERROR;
+	if (p->config.metrics.port) {
+		p->metrics = metrics_open(server);
+		if (!p->metrics)
+			return EXIT_ERROR;
+	}
 	p->reload = reload_new(server, p->acceptor, &p->config, p->argc,
 			       p->argv);
 	if (!p->reload) {
@@ -138,6 +145,7 @@ static int open_parts(struct program *p)
 static void close_parts(struct program *p)
 {
 	reload_free(p->reload);
+	metrics_close(p->metrics);
 	accept_close(p->acceptor);
 	gateway_close(p->server.gateway);
 	push_free(p->server.push);
@@ -201,11 +209,17 @@ static int start_threads(struct program *p)
 	error = server->gateway ? gateway_start(server->gateway) : 0;
 	if (error)
 		goto err_drain;
-	error = accept_start(p->acceptor);
+	error = p->metrics ? metrics_start(p->metrics) : 0;
 	if (error)
 		goto err_gateway;
+	error = accept_start(p->acceptor);
+	if (error)
+		goto err_metrics;
 	return 0;
 
+err_metrics:
+	if (p->metrics)
+		metrics_stop(p->metrics);
 err_gateway:
 	if (server->gateway)
 		gateway_stop(server->gateway);
@@ -283,6 +297,8 @@ static void close_clients(struct registry *registry)
 static void stop_threads(struct program *p)
 {
 	accept_stop(p->acceptor);
+	if (p->metrics)
+		metrics_stop(p->metrics);
 	if (p->server.gateway)
 		gateway_stop(p->server.gateway);
 	close_clients(p->server.registry);

@@ -10,6 +10,7 @@
  *             and hands over what it reads (forward.c)
  *   drain     one; waits in epoll for congested sockets (drain.c)
  *   gateway   one; waits in poll() for the TUN (gateway.c)
+ *   metrics   one, if asked for; waits in poll() for HTTP (metrics.c)
  *   log       one; writes log lines (common/log.c)
  *
  * Lock order, outermost first

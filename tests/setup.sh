@@ -34,6 +34,7 @@ needs_of_build() {
 	need header stdio.h libc6-dev
 	need header linux/if_tun.h linux-libc-dev
 	need header libmnl/libmnl.h libmnl-dev
+	need header microhttpd.h libmicrohttpd-dev
 }
 
 needs_of_demo() {
@@ -54,6 +55,9 @@ needs_of_check() {
 	need program tshark tshark
 	need program mandoc mandoc
 	need program python3 python3
+	need program chromium chromium
+	need program curl curl
+	need program jq jq
 }
 
 needs_of_ci() {
@@ -64,6 +68,7 @@ needs_of_ci() {
 	need program clang-tidy clang-tidy
 	need program cppcheck cppcheck
 	need program shellcheck shellcheck
+	need program promtool prometheus	# starts a daemon where it can
 }
 
 look=no
