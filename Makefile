@@ -40,7 +40,8 @@ E2E ?= $(sort $(wildcard tests/e2e/[0-9]*.sh))
 # common/log_line along.
 unit_addrpool := server/addrpool
 unit_admission := server/admission
-OPTIONS := $(addprefix common/,options options_file options_list)
+OPTIONS := $(addprefix common/,options options_address options_file \
+	options_list)
 unit_cli_config := $(addprefix client/,config servers words) $(OPTIONS)
 # The server on a kernel in miniature: tests/fuzz/fake_io.h.
 unit_client := $(addprefix fake/,$(addprefix server/,client join push forward \
@@ -69,7 +70,6 @@ unit_msg := proto/msg
 unit_netcfg := common/netcfg common/tun proto/ippkt
 unit_notify := common/notify common/options
 unit_options := $(OPTIONS)
-unit_options := common/options common/options_address common/options_file
 unit_plot := server/plot server/history common/human
 unit_privilege := common/privilege
 unit_push := $(addprefix server/,push egress drain) common/flowq proto/msg \
@@ -79,8 +79,6 @@ unit_registry := server/registry server/stats common/log
 unit_route := server/route
 unit_segment := common/segment proto/ippkt
 unit_server_config := server/config $(OPTIONS)
-unit_server_config := server/config common/options common/options_address \
-	common/options_file
 unit_servers := client/servers common/options
 unit_session := proto/session proto/msg proto/frame
 unit_sock := common/sock
@@ -109,8 +107,6 @@ FUZZED := $(sort $(wildcard proto/*.c)) common/segment.c common/coalesce.c \
 FUZZ_INPUTS := $(FUZZED) $(wildcard server/*.[ch] common/*.[ch] proto/*.h \
 	tests/fuzz/*.[ch]) Makefile
 sources_fuzz_options := server/config.c $(OPTIONS:=.c)
-sources_fuzz_options := server/config.c common/options.c \
-	common/options_address.c common/options_file.c
 sources_fuzz_server := tests/fuzz/fake_io.c $(patsubst %,server/%.c,accept \
 	addrpool admission close_reason drain egress forward gateway join push \
 	registry route \
