@@ -3,6 +3,14 @@
 
 PREFIX ?= /usr/local
 DESTDIR ?=
+# srv and cli are too common as names of a system's programs.
+PROGRAM_PREFIX ?= simplevpn-
+BINDIR ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
+DATADIR ?= $(PREFIX)/share
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 CFLAGS ?= -O2 -g
 CLANG ?= clang
 FUZZ_SECONDS ?= 20
@@ -127,7 +135,8 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2))
 
 .PHONY: all tests check unit e2e freestanding demo asan tsan
-.PHONY: fuzz fuzz-keep fuzz-replay mutate lint coverage install clean help needs
+.PHONY: fuzz fuzz-keep fuzz-replay mutate lint coverage clean help needs
+.PHONY: install uninstall deb
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -152,7 +161,9 @@ help:
 #: make soak          SOAK_SECONDS (3600) with hostile clients, memory flat
 #: make lint          cppcheck, clang-tidy, shellcheck, the order of modules
 #: make coverage      how many lines of each file the tests run
-#: make install       to DESTDIR/PREFIX (/usr/local)
+#: make install       to DESTDIR/PREFIX (/usr/local), as simplevpn-srv and
+#:                    simplevpn-cli (PROGRAM_PREFIX); make uninstall
+#: make deb           a Debian package, in build/deb
 #: make clean         remove what was built
 #: Variables: CC CFLAGS CPPFLAGS LDFLAGS MODE PREFIX DESTDIR V=1
 
@@ -331,15 +342,93 @@ coverage:
 	@-$(MAKE) --no-print-directory MODE=coverage e2e
 	@tests/coverage.sh build/coverage
 
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 755 srv cli $(DESTDIR)$(PREFIX)/bin
-	for page in $(wildcard docs/man/*.[1-8]); do \
-		dir=$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}; \
-		install -d $$dir && install -m 644 $$page $$dir || exit 1; \
+# --- installation ---
+
+# What is installed beside the programs is made in build/install: names and
+# paths are filled in, completions and examples come from the programs' tables.
+STAGE := build/install
+STAGED := $(addprefix $(STAGE)/,simplevpn-srv.service simplevpn-cli@.service \
+	srv.bash cli.bash srv.zsh cli.zsh srv.conf cli.conf)
+MAN_PAGES := $(wildcard docs/man/*.[1-8])
+installed_name = $(patsubst $(PROGRAM_PREFIX)simplevpn-%,simplevpn-%,\
+	$(PROGRAM_PREFIX)$(notdir $(1)))
+
+# MODE:SOURCE:TARGET, all that "make install" makes and "make uninstall"
+# removes.
+INSTALLED = 755:$(BIN)/srv:$(SBINDIR)/$(PROGRAM_PREFIX)srv \
+	755:$(BIN)/cli:$(BINDIR)/$(PROGRAM_PREFIX)cli \
+	$(foreach unit,simplevpn-srv.service simplevpn-cli@.service,\
+		644:$(STAGE)/$(unit):$(UNITDIR)/$(unit)) \
+	644:server/systemd/sysusers.conf:$(SYSUSERSDIR)/simplevpn.conf \
+	644:server/systemd/tmpfiles.conf:$(TMPFILESDIR)/simplevpn.conf \
+	$(foreach program,srv cli,\
+		644:$(STAGE)/$(program).bash:$(addprefix \
+		$(DATADIR)/bash-completion/completions/$(PROGRAM_PREFIX),\
+		$(program)) \
+		644:$(STAGE)/$(program).zsh:$(addprefix \
+		$(DATADIR)/zsh/site-functions/_$(PROGRAM_PREFIX),$(program)) \
+		644:$(STAGE)/$(program).conf:$(addprefix \
+		$(DATADIR)/doc/simplevpn/examples/,$(program).conf)) \
+	$(foreach page,$(MAN_PAGES),644:$(page):$(addprefix \
+		$(DATADIR)/man/man$(subst .,,$(suffix $(page)))/,\
+		$(call installed_name,$(page)))) \
+	$(foreach file,$(wildcard docs/*.md docs/*.svg docs/*.json README.md),\
+		644:$(file):$(DATADIR)/doc/simplevpn/$(notdir $(file))) \
+	$(foreach file,$(wildcard docs/wireshark/*.lua),\
+		644:$(file):$(DATADIR)/simplevpn/wireshark/$(notdir $(file)))
+
+OWN_DIRECTORIES = $(addprefix $(DATADIR)/,doc/simplevpn/examples \
+	doc/simplevpn simplevpn/wireshark simplevpn)
+
+define make_completion
+	@mkdir -p $(@D)
+	$(Q)$(BIN)/$* --help | common/completion.sh $(subst .,,$(suffix $@)) \
+		$(PROGRAM_PREFIX)$(basename $(@F)) >$@
+endef
+
+# Filled in anew each time: the paths may be others than the last time.
+.PHONY: anew
+$(STAGE)/%.service: anew
+	@mkdir -p $(@D)
+	$(Q)sed -e 's,@SBINDIR@,$(SBINDIR),g; s,@BINDIR@,$(BINDIR),g' \
+		-e 's,@PROGRAM_PREFIX@,$(PROGRAM_PREFIX),g' \
+		$(wildcard */systemd/$(@F).in) >$@
+
+$(STAGE)/%.bash: $(BIN)/% anew
+	$(make_completion)
+
+$(STAGE)/%.zsh: $(BIN)/% anew
+	$(make_completion)
+
+$(STAGE)/%.conf: $(BIN)/% anew
+	@mkdir -p $(@D)
+	$(Q)$(BIN)/$* --print-default-config >$@
+
+install: $(BIN)/srv $(BIN)/cli $(STAGED)
+	@for entry in $(INSTALLED); do \
+		mode=$${entry%%:*} target=$(DESTDIR)$${entry##*:}; \
+		source=$${entry#*:} && source=$${source%%:*}; \
+		install -D -m $$mode "$$source" "$$target" || exit 1; \
+		printf '  %s\n' "$$target"; \
 	done
+
+uninstall:
+	@for entry in $(INSTALLED); do \
+		rm -f "$(DESTDIR)$${entry##*:}" || exit 1; \
+	done
+	@for directory in $(OWN_DIRECTORIES); do \
+		[ ! -d "$(DESTDIR)$$directory" ] || \
+			rmdir --ignore-fail-on-non-empty \
+				"$(DESTDIR)$$directory" || exit 1; \
+	done
+
+# A Debian package, built from a copy by Debian's own tools: build/deb.
+deb:
+	@CC="$(CC)" tests/setup.sh deb
+	@debian/build.sh build/deb
 
 clean:
 	rm -rf build srv cli device
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find build -path build/deb -prune -o -name '*.d' -type f -print \
+	2>/dev/null)

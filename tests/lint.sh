@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.." || exit 1
 bad=0
 mapfile -t c_files < <(find proto common server client tests -name '*.[ch]' | sort)
 mapfile -t sources < <(printf '%s\n' "${c_files[@]}" | grep '\.c$')
-mapfile -t scripts < <(find tests .ci -name '*.sh' -o -path .ci/run | sort)
+mapfile -t scripts < <(find tests common debian .ci -name '*.sh' -o -path .ci/run | sort)
 
 complain() {
 	echo "lint: $1"

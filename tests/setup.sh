@@ -3,8 +3,8 @@
 #
 # What this machine needs for a purpose:
 #
-#	tests/setup.sh build|demo|check|ci		install what is missing
-#	tests/setup.sh --only-look build|demo|check|ci	say what is missing
+#	tests/setup.sh build|demo|deb|check|ci		install what is missing
+#	tests/setup.sh --only-look build|demo|deb|check|ci	say what is missing
 #
 # A need is a program or a header, and the Debian package that has it.  As root
 # on a machine with apt-get the packages are installed; elsewhere the names are
@@ -44,6 +44,14 @@ needs_of_demo() {
 	need program socat socat
 }
 
+needs_of_deb() {
+	needs_of_build
+	need program dh debhelper
+	need program dpkg-buildpackage dpkg-dev
+	need program pkg-config pkg-config
+	need program lintian lintian
+}
+
 needs_of_check() {
 	needs_of_demo
 	need header check.h check
@@ -58,6 +66,10 @@ needs_of_check() {
 	need program chromium chromium
 	need program curl curl
 	need program jq jq
+	need program python3 python3
+	needs_of_deb
+	need program systemd-analyze systemd
+	need program zsh zsh
 }
 
 needs_of_ci() {
@@ -78,9 +90,9 @@ if [[ ${1:-} == --only-look ]]; then
 fi
 purpose=${1:-}
 case $purpose in
-build | demo | check | ci) ;;
+build | demo | deb | check | ci) ;;
 *)
-	echo "usage: tests/setup.sh [--only-look] build|demo|check|ci" >&2
+	echo "usage: tests/setup.sh [--only-look] build|demo|deb|check|ci" >&2
 	exit 2
 	;;
 esac
