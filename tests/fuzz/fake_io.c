@@ -52,7 +52,7 @@ enum {
 	MAX_TASKS = 24,
 	MAX_HELD = 4,		/* locks of one task at a time */
 	STACK_SIZE = 256 * 1024,
-	MAX_MAPPINGS = 20,
+	MAX_MAPPINGS = FAKE_MAX_FDS,	/* one a connection */
 	SPIN_LIMIT = 20000,	/* runs without anything from outside */
 	RED_ZONE = 256,		/* behind what was received, bytes */
 };
