@@ -41,6 +41,7 @@ enum {
 	PAUSE_MS = 200,		/* after accept() found no descriptor */
 	MAX_GROUPS = 1024,	/* of a peer; with more only its own counts */
 	HEAD_LEN = 64,
+	DIR_LEN = sizeof(((struct sockaddr_un *)0)->sun_path),
 };
 
 struct peer {
@@ -66,6 +67,7 @@ struct control {
 	int stop_fd;			/* [I] an eventfd */
 	int listener;			/* [I] */
 	gid_t group;			/* [I] of the socket */
+	bool made_directory;		/* [I] */
 	pthread_t thread;
 	bool able;			/* accept() has descriptors */
 	struct peer peers[CONTROL_MAX_PEERS];
@@ -329,22 +331,38 @@ static int explain(char error[CONTROL_ERROR_LEN], int code, const char *what,
 	return code;
 }
 
-/* Make the directory that the socket is to lie in, for the same group. */
-static int make_directory(const char *path, gid_t group, bool has_group)
+/* Without an owner or a group of its own, root can still use it. */
+static void set_owner(const char *path, uid_t owner, gid_t group)
 {
-	char directory[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	if (chown(path, owner, group) < 0)
+		log_debug("%s: %s", path, strerror(errno));
+}
+
+/* Of the socket; "" is the current one, or the root. */
+static void directory_of(const struct control *c, char directory[DIR_LEN])
+{
 	char *slash;
 
-	snprintf(directory, sizeof(directory), "%s", path);
+	memcpy(directory, c->address.sun_path, DIR_LEN);
 	slash = strrchr(directory, '/');
-	if (!slash || slash == directory)
+	if (slash)
+		*slash = '\0';
+	else
+		directory[0] = '\0';
+}
+
+static int make_directory(struct control *c, bool has_group)
+{
+	char directory[DIR_LEN];
+
+	directory_of(c, directory);
+	if (directory[0] == '\0')
 		return 0;
-	*slash = '\0';
 	if (mkdir(directory, 0750) < 0)
 		return errno == EEXIST ? 0 : -errno;
-	/* Without it, root and the user itself can still use the socket. */
-	if (has_group && chown(directory, (uid_t)-1, group) < 0)
-		log_debug("%s: %s", directory, strerror(errno));
+	c->made_directory = true;
+	if (has_group)
+		set_owner(directory, (uid_t)-1, c->group);
 	return 0;
 }
 
@@ -385,8 +403,8 @@ static int listen_at(struct control *c, bool has_group)
 	    bind(c->listener, (const struct sockaddr *)&c->address,
 		 sizeof(c->address)) < 0)
 		return -errno;
-	if (has_group && chown(path, (uid_t)-1, c->group) < 0)
-		log_debug("%s: %s", path, strerror(errno));
+	if (has_group)
+		set_owner(path, (uid_t)-1, c->group);
 	if (chmod(path, 0660) < 0 || lstat(path, &c->made) < 0 ||
 	    listen(c->listener, BACKLOG) < 0)
 		return -errno;
@@ -441,9 +459,8 @@ int control_open(struct control **control, const char *path,
 		return explain(error, -ENAMETOOLONG, "the path is longer than "
 			       "the 107 bytes of unix(7)", path);
 	}
-	strcpy(c->address.sun_path, path);
-	code = c->stop_fd < 0 ? -EMFILE : make_directory(path, c->group,
-							 group != NULL);
+	memcpy(c->address.sun_path, path, strlen(path) + 1);
+	code = c->stop_fd < 0 ? -EMFILE : make_directory(c, group != NULL);
 	if (code == 0)
 		code = clear_way(&c->address);
 	if (code == 0)
@@ -454,6 +471,16 @@ int control_open(struct control **control, const char *path,
 	}
 	*control = c;
 	return 0;
+}
+
+void control_give(const struct control *c, uid_t owner)
+{
+	char directory[DIR_LEN];
+
+	set_owner(c->address.sun_path, owner, (gid_t)-1);
+	directory_of(c, directory);
+	if (c->made_directory)
+		set_owner(directory, owner, (gid_t)-1);
 }
 
 int control_start(struct control *c)

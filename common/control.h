@@ -13,6 +13,7 @@
 #define COMMON_CONTROL_H
 
 #include <stdio.h>
+#include <sys/types.h>
 
 /* Its members may use the socket, if there is such a group. */
 #define CONTROL_GROUP "simplevpn"
@@ -42,6 +43,10 @@ typedef int control_handler(const char *request, FILE *out, void *arg);
 int control_open(struct control **control, const char *path,
 		 control_handler *handler, void *arg,
 		 char error[CONTROL_ERROR_LEN]);
+
+/* Make owner the owner of the socket, and of its directory if that was made for
+ * it: whoever the process is about to become.  After control_open(). */
+void control_give(const struct control *control, uid_t owner);
 
 /* Start, or end and join, the thread that answers.  0 or -errno. */
 int control_start(struct control *control);

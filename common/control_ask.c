@@ -62,7 +62,7 @@ static int open_connection(const char *path, int *fd,
 	if (strlen(path) >= sizeof(address.sun_path))
 		return fail(error, EXIT_USAGE, "%s: the path is longer than "
 			    "the 107 bytes of unix(7)", path);
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (*fd < 0)
 		return fail(error, EXIT_ERROR, "socket: %s", strerror(errno));

@@ -270,6 +270,14 @@ void accept_stop(struct acceptor *a)
 	pthread_join(a->thread, NULL);
 }
 
+void accept_shut(const struct acceptor *a)
+{
+	int i;
+
+	for (i = 0; i < a->n_listeners; i++)
+		shutdown(a->listeners[i], SHUT_RDWR);
+}
+
 void accept_close(struct acceptor *a)
 {
 	int i;

@@ -22,6 +22,10 @@ void accept_set_congestion(const struct acceptor *a, const char *name);
 int accept_start(struct acceptor *a);
 void accept_stop(struct acceptor *a);
 
+/* Refuse connections from now on, but keep the descriptors.  After
+ * accept_stop(); main thread. */
+void accept_shut(const struct acceptor *a);
+
 /* The sockets are closed.  NULL is fine. */
 void accept_close(struct acceptor *a);
 

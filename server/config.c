@@ -101,6 +101,10 @@ static const struct option_def table[] = {
 	  "serve metrics for Prometheus and a status page over HTTP there; "
 	  "PORT alone: on 127.0.0.1 [off]",
 	  &option_address, MEMBER(metrics), 0, 0, 0 },
+	{ 0, "control", "PATH",
+	  "socket for srv status and the other commands; \"none\": without "
+	  "[" CONFIG_DEFAULT_CONTROL "]",
+	  &option_text, MEMBER(control), 0, 0, 0 },
 	{ 'v', "verbose", NULL, "log details",
 	  &option_count, MEMBER(verbose), 0, 0, OPTION_LIVE },
 	{ 'q', "quiet", NULL, "log warnings and errors only",
@@ -203,6 +207,7 @@ static void set_defaults(struct server_config *config)
 	config->port = 2002;
 	config->network.address = 0x0a000000;
 	config->network.prefix_len = 16;
+	strcpy(config->control, CONFIG_DEFAULT_CONTROL);
 	strcpy(config->congestion, SOCK_CONGESTION);
 	strcpy(config->tun, "tun%d");
 	config->mtu = 1500;
@@ -271,7 +276,8 @@ void config_print_default(FILE *to)
 
 void config_print_help(FILE *to)
 {
-	fputs("usage: srv [options]\n\n"
+	fputs("usage: srv [options]\n"
+	      "       srv COMMAND ...\n\n"
 	      "Run the hub of a simplevpn: accept clients over TCP, give each "
 	      "an address,\nand route packets between them and this host.\n\n"
 	      "Options:\n", to);

@@ -10,6 +10,8 @@
 #include "common/log.h"
 #include "common/options.h"
 
+#define CONFIG_DEFAULT_CONTROL "/run/simplevpn/srv.sock"
+#define CONFIG_NO_CONTROL "none"
 #define CONFIG_DEFAULT_PATH "/etc/simplevpn/srv.conf"
 
 struct server_config {
@@ -30,6 +32,7 @@ struct server_config {
 	uint32_t queue_memory_mib;	/* of all clients, MiB */
 	uint32_t stall_timeout_s;
 	uint32_t flush_timeout_s;
+	char control[OPTIONS_TEXT_LEN];	/* path of the socket */
 	char congestion[OPTIONS_TEXT_LEN];
 	char user[OPTIONS_TEXT_LEN];	/* "": the default one, if it exists */
 	struct option_networks push_routes;	/* what clients are told */

@@ -268,6 +268,20 @@ bool join_answer(struct join *join, const struct server *server,
 	return true;
 }
 
+bool join_send_away(struct endpoint *endpoint, uint32_t retry_ms)
+{
+	struct msg_options options = {
+		.has_error = true,
+		.error = MSG_ERROR_RESTARTING,
+		.has_retry = true,
+		.retry_ms = retry_ms,
+	};
+
+	snprintf(options.error_text, sizeof(options.error_text), "%s",
+		 msg_error_text(MSG_ERROR_RESTARTING));
+	return push_tell(endpoint, &options);
+}
+
 void join_leave(const struct server *server, struct endpoint *endpoint)
 {
 	uint32_t address = atomic_load_explicit(&endpoint->address,

@@ -40,6 +40,13 @@ bool join_answer(struct join *join, const struct server *server,
 		 struct endpoint *endpoint,
 		 const uint8_t message[FRAME_CONTROL_LEN]);
 
+/*
+ * Tell a capable client that the server ends, and to come back no sooner than
+ * after retry_ms.  False: it is a base client, or does not read.  Any thread;
+ * does not block.
+ */
+bool join_send_away(struct endpoint *endpoint, uint32_t retry_ms);
+
 /* Off the route table, egress shut, address released.  Idempotent. */
 void join_leave(const struct server *server, struct endpoint *endpoint);
 

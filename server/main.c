@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -24,18 +25,24 @@
 #include "server/addrpool.h"
 #include "server/admission.h"
 #include "server/client.h"
+#include "server/commands.h"
 #include "server/config.h"
 #include "server/drain.h"
+#include "server/dump.h"
 #include "server/gateway.h"
 #include "server/join.h"
 #include "server/metrics.h"
+#include "server/operator.h"
 #include "server/push.h"
 #include "server/registry.h"
 #include "server/reload.h"
 #include "server/route.h"
 #include "server/server.h"
 
-enum { DESCRIPTION_LEN = 120 };
+enum {
+	DESCRIPTION_LEN = 120,
+	RETRY_MIN_MS = 1000,	/* for clients that are sent away */
+};
 
 /* Everything that start() makes and stop() undoes. */
 struct program {
@@ -48,7 +55,9 @@ struct program {
 	char **argv;
 	struct privilege_user user;	/* to run as */
 	struct notify notify;
-	sigset_t signals;
+	struct operator *operator;	/* NULL: no control socket */
+	int signal_fd;
+	bool draining;			/* the accept thread has ended */
 };
 
 /* A thread and a descriptor a client: allow as many as the system lets us. */
@@ -69,17 +78,27 @@ static void raise_limits(void)
 	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 }
 
-/* Before the first thread, so that all inherit it: main alone sees signals. */
-static void block_signals(sigset_t *signals)
+/*
+ * Before the first thread, so that all inherit it: main alone sees signals.
+ * EXIT_OK or EXIT_ERROR.
+ */
+static int block_signals(struct program *p)
 {
-	sigemptyset(signals);
-	sigaddset(signals, SIGINT);
-	sigaddset(signals, SIGTERM);
-	sigaddset(signals, SIGUSR1);
-	sigaddset(signals, SIGHUP);
-	sigaddset(signals, SIGALRM);	/* notify_start_watchdog() */
-	pthread_sigmask(SIG_BLOCK, signals, NULL);
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGUSR1);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGALRM);	/* notify_start_watchdog() */
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	p->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (p->signal_fd >= 0)
+		return EXIT_OK;
+	log_error("signalfd: %s", strerror(errno));
+	return EXIT_ERROR;
 }
 
 static void set_up_addresses(struct server *server)
@@ -139,11 +158,14 @@ static int open_parts(struct program *p)
 		log_error("out of memory");
 		return EXIT_ERROR;
 	}
-	return EXIT_OK;
+	error = operator_open(&p->operator, server, p->reload);
+	operator_give(p->operator, p->user.uid);
+	return error;
 }
 
 static void close_parts(struct program *p)
 {
+	operator_close(p->operator);
 	reload_free(p->reload);
 	metrics_close(p->metrics);
 	accept_close(p->acceptor);
@@ -212,11 +234,16 @@ static int start_threads(struct program *p)
 	error = p->metrics ? metrics_start(p->metrics) : 0;
 	if (error)
 		goto err_gateway;
-	error = accept_start(p->acceptor);
+	error = operator_start(p->operator);
 	if (error)
 		goto err_metrics;
+	error = accept_start(p->acceptor);
+	if (error)
+		goto err_operator;
 	return 0;
 
+err_operator:
+	operator_stop(p->operator);
 err_metrics:
 	if (p->metrics)
 		metrics_stop(p->metrics);
@@ -296,7 +323,9 @@ static void close_clients(struct registry *registry)
 
 static void stop_threads(struct program *p)
 {
-	accept_stop(p->acceptor);
+	if (!p->draining)
+		accept_stop(p->acceptor);
+	operator_stop(p->operator);
 	if (p->metrics)
 		metrics_stop(p->metrics);
 	if (p->server.gateway)
@@ -307,54 +336,106 @@ static void stop_threads(struct program *p)
 	log_stop_writer();
 }
 
-static void log_client(struct client *client, void *arg)
-{
-	(void)arg;
-	client_log(client);
-}
-
-/* Sums first: with thousands of clients, later lines may find the log full. */
-static void log_statistics(const struct server *server)
-{
-	struct stats total = { 0 };
-
-	if (server->gateway)
-		stats_add(&total, &gateway_endpoint(server->gateway)->stats);
-	registry_total(server->registry, &total);
-	stats_log("total", &total);
-	log_notice("clients=%u addresses_held=%u addresses_free=%u "
-		   "queue_bytes=%llu", registry_count(server->registry),
-		   addrpool_held(server->pool),
-		   addrpool_size(server->pool) - addrpool_held(server->pool),
-		   (unsigned long long)drain_queue_memory(server->drain));
-	if (server->gateway)
-		stats_log("gateway",
-			  &gateway_endpoint(server->gateway)->stats);
-	registry_visit(server->registry, log_client, NULL);
-}
-
-/* Until a signal says to end. */
-static void wait_for_end(const struct program *p)
+/* False: it says to end. */
+static bool handle_signal(const struct program *p)
 {
 	char report[RELOAD_REPORT_LEN];
-	siginfo_t info;
-	int signal_number;
+	struct signalfd_siginfo info;
 
-	for (;;) {
-		signal_number = sigwaitinfo(&p->signals, &info);
-		if (signal_number == SIGUSR1) {
-			log_statistics(&p->server);
-		} else if (signal_number == SIGHUP) {
-			notify_reloading(&p->notify);
-			reload_run(p->reload, report);
-			notify_ready(&p->notify, "%s", report);
-		} else if (signal_number == SIGALRM) {
-			tell_alive(p);
-		} else if (signal_number > 0) {
-			log_notice("SIG%s: ending",
-				   sigabbrev_np(signal_number));
-			return;
+	if (read(p->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return true;
+	switch (info.ssi_signo) {
+	case SIGUSR1:
+		dump_log(&p->server);
+		return true;
+	case SIGHUP:
+		notify_reloading(&p->notify);
+		reload_run(p->reload, report);
+		notify_ready(&p->notify, "%s", report);
+		return true;
+	case SIGALRM:
+		tell_alive(p);
+		return true;
+	default:
+		log_notice("SIG%s: ending", sigabbrev_np((int)info.ssi_signo));
+		return false;
+	}
+}
+
+/* A capable client comes back by itself, and a stranger may try anew. */
+static void send_away(struct client *client, void *arg)
+{
+	struct endpoint *endpoint = client_endpoint(client);
+	const uint32_t *retry_ms = arg;
+
+	if (atomic_load_explicit(&endpoint->address,
+				 memory_order_relaxed) == 0 ||
+	    join_send_away(endpoint, *retry_ms))
+		client_end(client);
+}
+
+static uint64_t drain_left_ms(const struct program *p)
+{
+	uint64_t now_ms = clock_now_ms();
+	uint64_t until_ms = p->server.live.drain_until_ms;
+
+	return until_ms > now_ms ? until_ms - now_ms : 0;
+}
+
+/* A second time only the deadline is a new one. */
+static void start_draining(struct program *p)
+{
+	uint32_t retry_ms = (uint32_t)drain_left_ms(p);
+
+	operator_acknowledge(p->operator);
+	log_notice("draining: accepting nobody, ending in %u s at the latest",
+		   (retry_ms + 999) / 1000);
+	if (p->draining)
+		return;
+	p->draining = true;
+	accept_stop(p->acceptor);
+	accept_shut(p->acceptor);
+	if (retry_ms < RETRY_MIN_MS)
+		retry_ms = RETRY_MIN_MS;
+	registry_visit(p->server.registry, send_away, &retry_ms);
+}
+
+/* What the accept thread does otherwise.  False: drained. */
+static bool go_on_draining(struct program *p)
+{
+	registry_reap(p->server.registry);
+	if (registry_count(p->server.registry) == 0) {
+		log_notice("drained: ending");
+		return false;
+	}
+	if (drain_left_ms(p) > 0)
+		return true;
+	log_notice("the time for draining is over: ending with clients "
+		   "connected");
+	return false;
+}
+
+/* Until a signal says to end, or the server is drained. */
+static void wait_for_end(struct program *p)
+{
+	struct pollfd fds[] = {
+		{ .fd = p->signal_fd, .events = POLLIN },
+		{ .fd = operator_fd(p->operator), .events = POLLIN },
+		{ .fd = -1, .events = POLLIN },	/* poll() passes over it */
+	};
+	bool on = true;
+
+	while (on) {
+		if (poll(fds, 3, p->draining ? (int)drain_left_ms(p) : -1) < 0)
+			continue;
+		if (fds[1].revents) {
+			start_draining(p);
+			fds[2].fd = registry_fd(p->server.registry);
 		}
+		if (fds[0].revents)
+			on = handle_signal(p);
+		if (on && p->draining)
+			on = go_on_draining(p);
 	}
 }
 
@@ -363,7 +444,9 @@ static int run(struct program *p)
 	int error, code;
 
 	raise_limits();
-	block_signals(&p->signals);
+	code = block_signals(p);
+	if (code != EXIT_OK)
+		return code;
 	p->server.config = &p->config;
 	p->server.started_ms = clock_now_ms();
 	set_up_addresses(&p->server);
@@ -400,6 +483,8 @@ int main(int argc, char **argv)
 	char error[OPTIONS_ERROR_LEN];
 	static struct program program;
 
+	if (argc > 1 && argv[1][0] != '-')
+		return commands_run(argc - 1, argv + 1);
 	if (!config_read(&program.config, argc, argv, error)) {
 		fprintf(stderr, "srv: %s (srv --help lists the options)\n",
 			error);
@@ -407,6 +492,7 @@ int main(int argc, char **argv)
 	}
 	if (program.config.help) {
 		config_print_help(stdout);
+		commands_print_help(stdout);
 		return EXIT_OK;
 	}
 	if (program.config.version) {

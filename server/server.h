@@ -3,13 +3,14 @@
  * The parts of the server, and who may do what.
  *
  * Threads
- *   main      waits for signals; starts and stops everything (main.c)
+ *   main      waits for signals and for draining; starts and stops everything (main.c)
  *   accept    one; waits on the listening sockets, starts client threads, joins
  *             those that ended (accept.c)
  *   client    one a client; blocks in recv() on its socket alone (client.c),
  *             and hands over what it reads (forward.c)
  *   drain     one; waits in epoll for congested sockets (drain.c)
  *   gateway   one; waits in poll() for the TUN (gateway.c)
+ *   control   one; answers the operator (common/control.c, operator.c)
  *   metrics   one, if asked for; waits in poll() for HTTP (metrics.c)
  *   log       one; writes log lines (common/log.c)
  *

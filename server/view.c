@@ -12,6 +12,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -44,6 +45,21 @@ uint64_t view_drops(const struct view_counters *counters)
 	for (i = 0; i < DROP_N_REASONS; i++)
 		sum += counters->drops[i];
 	return sum;
+}
+
+const char *view_drop_name(int i)
+{
+	return drop_reason_name((enum drop_reason)i);
+}
+
+const char *view_leave_name(int i)
+{
+	return close_reason_name((enum close_reason)i);
+}
+
+const char *view_verdict_name(int i)
+{
+	return admission_verdict_name((enum admission_verdict)i);
 }
 
 const char *client_state_name(enum client_state state)
@@ -108,7 +124,7 @@ static void gather(struct client *client, void *arg)
 						memory_order_relaxed));
 	v->flags = atomic_load_explicit(&e->flags, memory_order_relaxed);
 	v->mtu = (uint16_t)atomic_load_explicit(&e->mtu, memory_order_relaxed);
-	strcpy(v->peer, client_peer(client));
+	snprintf(v->peer, sizeof(v->peer), "%s", client_peer(client));
 	copy_counters(&v->counters, &e->stats);
 }
 
@@ -154,7 +170,7 @@ static bool view_clients(struct server_view *view, const struct server *server)
 	size_t i;
 
 	view->client = calloc(g.room, sizeof(*view->client));
-	g.endpoints = calloc(g.room, sizeof(*g.endpoints));
+	g.endpoints = calloc(g.room, sizeof(struct endpoint *));
 	if (!view->client || !g.endpoints) {
 		free(g.endpoints);
 		return false;

@@ -86,6 +86,11 @@ void view_free(struct server_view *view);
 /* Of all the reasons together. */
 uint64_t view_drops(const struct view_counters *counters);
 
+/* The names of drops[i], leaves[i] and verdicts[i]. */
+const char *view_drop_name(int i);
+const char *view_leave_name(int i);
+const char *view_verdict_name(int i);
+
 /* "joined", "congested", for machine-readable output. */
 const char *client_state_name(enum client_state state);
 

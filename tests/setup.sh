@@ -59,6 +59,7 @@ needs_of_check() {
 	need program nm binutils
 	need program setpriv util-linux
 	need program nft nftables
+	need program jq jq
 	need program tcpdump tcpdump
 	need program tshark tshark
 	need program mandoc mandoc

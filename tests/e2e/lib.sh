@@ -176,12 +176,16 @@ listens() { # PID PORT
 	grep -qE "$hex.* 0A " "/proc/$1/net/tcp" "/proc/$1/net/tcp6" 2>/dev/null
 }
 
-# start_srv [OPTION...]: and wait until it serves.  SRV_WRAP goes in front.
+# start_srv [OPTION...]: and wait until it serves.  SRV_WRAP goes in front, and
+# its control socket is $WORK/srv.sock: control COMMAND... asks it.
 start_srv() {
-	start srv s "${SRV_WRAP[@]}" "$SRV" "$@" </dev/null
+	start srv s "${SRV_WRAP[@]}" "$SRV" --control "$WORK/srv.sock" "$@" \
+		</dev/null
 	wait_for "srv to listen" srv_listens_or_ended
 	ended "${PID[srv]}" && fail "srv ended at once"
 }
+
+control() { timeout 60 "$SRV" "$1" -S "$WORK/srv.sock" "${@:2}"; }
 
 srv_listens_or_ended() {
 	listens "${PID[srv]}" "${PORT:-2002}" || ended "${PID[srv]}"
