@@ -100,9 +100,9 @@ static void print_summary(const struct server_view *view, FILE *out)
 		view->tun ? "on " : "without a TUN",
 		view->tun ? view->tun : "");
 	if (view->drain_ms > 0)
-		fprintf(out, "  draining  accepts nobody, ends when it is empty "
-			"or in %s\n",
-			human_duration((view->drain_ms + 999) / 1000, text));
+		fprintf(out, "  draining  accepts nobody, ends when empty or "
+			"in %s\n", human_duration(
+				(view->drain_ms + 999) / 1000, text));
 	print_since(view, out);
 	print_clients(view, out);
 	print_traffic(out, "received", view->total.rx_bytes,
@@ -115,7 +115,8 @@ static void print_summary(const struct server_view *view, FILE *out)
 	print_reasons(out, "left", "client", view->registry.leaves, 0,
 		      CLOSE_N_REASONS, view_leave_name);
 	print_reasons(out, "refused", "connection", view->admission.verdicts,
-		      ADMISSION_OK + 1, ADMISSION_N_VERDICTS, view_verdict_name);
+		      ADMISSION_OK + 1, ADMISSION_N_VERDICTS,
+		      view_verdict_name);
 }
 
 /* What is not as with most others. */

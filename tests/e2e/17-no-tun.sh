@@ -13,7 +13,10 @@ chmod 755 "$WORK"
 SRV=$WORK/srv.nobody
 SRV_WRAP=(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all
 	--bounding-set=-all)
-start_srv --no-tun
+install -d -o 65534 "$WORK/run"
+start_srv --no-tun --control "$WORK/run/srv.sock"
+"$SRV" status -S "$WORK/run/srv.sock" | grep -q 'without a TUN' ||
+	fail "its control socket does not work"
 ip -n "$PREFIX-s" -o link show | grep -q tun && fail "there is an interface"
 start_cli 1 -a 10.0.0.11
 start_cli 2 -a 10.0.0.12
