@@ -348,8 +348,8 @@ coverage:
 # paths are filled in, completions and examples come from the programs' tables.
 STAGE := build/install
 STAGED := $(addprefix $(STAGE)/,simplevpn-srv.service simplevpn-cli@.service \
-	srv.bash cli.bash srv.zsh cli.zsh srv.conf cli.conf)
-MAN_PAGES := $(wildcard docs/man/*.[1-8])
+	srv.bash cli.bash srv.zsh cli.zsh srv.conf cli.conf \
+	$(patsubst docs/%,%,$(wildcard docs/man/*.[1-8])))
 installed_name = $(patsubst $(PROGRAM_PREFIX)simplevpn-%,simplevpn-%,\
 	$(PROGRAM_PREFIX)$(notdir $(1)))
 
@@ -369,7 +369,8 @@ INSTALLED = 755:$(BIN)/srv:$(SBINDIR)/$(PROGRAM_PREFIX)srv \
 		$(DATADIR)/zsh/site-functions/_$(PROGRAM_PREFIX),$(program)) \
 		644:$(STAGE)/$(program).conf:$(addprefix \
 		$(DATADIR)/doc/simplevpn/examples/,$(program).conf)) \
-	$(foreach page,$(MAN_PAGES),644:$(page):$(addprefix \
+	$(foreach page,$(filter $(STAGE)/man/%,$(STAGED)),\
+		644:$(page):$(addprefix \
 		$(DATADIR)/man/man$(subst .,,$(suffix $(page)))/,\
 		$(call installed_name,$(page)))) \
 	$(foreach file,$(wildcard docs/*.md docs/*.svg docs/*.json README.md),\
@@ -393,6 +394,14 @@ $(STAGE)/%.service: anew
 	$(Q)sed -e 's,@SBINDIR@,$(SBINDIR),g; s,@BINDIR@,$(BINDIR),g' \
 		-e 's,@PROGRAM_PREFIX@,$(PROGRAM_PREFIX),g' \
 		$(wildcard */systemd/$(@F).in) >$@
+
+# The pages name the programs as they are installed.
+$(STAGE)/man/%: docs/man/% anew
+	@mkdir -p $(@D)
+	$(Q)sed -E -e 's/^(\.Dt )(SRV|CLI)/\1\U$(PROGRAM_PREFIX)\2/' \
+		-e 's/^(\.Nm |\.Xr )(srv|cli)\>/\1$(PROGRAM_PREFIX)\2/' \
+		-e '/^\.Dl/s/(^|[^[:alnum:].\/-])(srv|cli)($$|[^[:alnum:].-])/\1$(PROGRAM_PREFIX)\2\3/g' \
+		$< >$@
 
 $(STAGE)/%.bash: $(BIN)/% anew
 	$(make_completion)

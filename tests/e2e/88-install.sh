@@ -81,9 +81,11 @@ has 644 /usr/lib/systemd/system/simplevpn-{srv,cli@}.service \
 	/usr/lib/{sysusers,tmpfiles}.d/simplevpn.conf \
 	/usr/share/doc/simplevpn/README.md
 for page in "$TOP"/docs/man/*.[1-8]; do
-	[[ -e $page ]] || continue
 	name=${page##*/}
-	has 644 "/usr/share/man/man${page##*.}/simplevpn-${name#simplevpn-}"
+	name=simplevpn-${name#simplevpn-}
+	has 644 "/usr/share/man/man${page##*.}/$name"
+	grep -qx "\.Nm ${name%.*}" "$ROOT/usr/share/man/man${page##*.}/$name" ||
+		fail "the page $name has another name"
 done
 ! compgen -G "$TOP/docs/wireshark/*.lua" >/dev/null ||
 	has 644 /usr/share/simplevpn/wireshark/simplevpn.lua

@@ -105,6 +105,13 @@ again() {
 }
 
 set_up 0
+# What make needs is what the package needs; these come with the compiler.
+while read -r package; do
+	[[ $package == libc6-dev || $package == linux-libc-dev ]] ||
+		grep -qw -e "$package" "$TOP/debian/control" ||
+		fail "debian/control: no Build-Depends on $package"
+done < <(sed -n '/^needs_of_build/,/^}/s/.* \([a-z0-9.+-]*-dev\)$/\1/p' \
+	"$TOP/tests/setup.sh")
 debian=$TOP/debian/build.sh
 "$debian" "$WORK/deb" >"$WORK/build" 2>&1 ||
 	fail "$debian: $(tail -40 "$WORK/build")"
