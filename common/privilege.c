@@ -99,21 +99,32 @@ static int look_up(const char *name, struct privilege_user *user)
 	return set_name(user, name);
 }
 
+/* Whoever runs this, by name if there is one. */
+static int look_up_self(struct privilege_user *user)
+{
+	const struct passwd *entry = getpwuid(geteuid());
+
+	user->uid = geteuid();
+	user->gid = getegid();
+	if (entry)
+		return set_name(user, entry->pw_name);
+	snprintf(user->name, sizeof(user->name), "user %u", user->uid);
+	return 0;
+}
+
 int privilege_find(const char *name, struct privilege_user *user)
 {
 	bool root = geteuid() == 0;
 	int error;
 
-	if (name[0] || root) {
-		error = look_up(name[0] ? name : PRIVILEGE_DEFAULT_USER, user);
-		if (error == 0)
-			return root || user->uid == geteuid() ? 0 : -EPERM;
-		if (error != -ENOENT || name[0])
-			return error;
-	}
-	user->uid = geteuid();
-	user->gid = getegid();
-	return set_name(user, root ? "root" : "");
+	if (!name[0] && !root)
+		return look_up_self(user);
+	error = look_up(name[0] ? name : PRIVILEGE_DEFAULT_USER, user);
+	if (error == -ENOENT && !name[0])
+		return look_up_self(user);
+	if (error)
+		return error;
+	return root || user->uid == geteuid() ? 0 : -EPERM;
 }
 
 /* Whatever the kernel's last capability is, one beyond it is EINVAL. */

@@ -299,8 +299,7 @@ static int drop_privileges(struct program *p)
 		return EXIT_ERROR;
 	}
 	warn_of_unreadable(p);
-	log_info("running as %s, without capabilities",
-		 p->user.name[0] ? p->user.name : "the user that started it");
+	log_info("running as %s, without capabilities", p->user.name);
 	return EXIT_OK;
 }
 
