@@ -32,6 +32,7 @@
 #include "client/reconnect.h"
 #include "client/servers.h"
 #include "client/signals.h"
+#include "client/status.h"
 #include "common/clock.h"
 #include "common/exit.h"
 #include "common/log.h"
@@ -43,7 +44,6 @@ enum {
 	/* What a server means that says nothing of them. */
 	BASE_PREFIX_LEN = 16,
 	BASE_MTU = 1500,
-	WHY_LEN = 400,
 	PATH_LEN = 200,
 	EXIT_NOT_YET = -1,
 };
@@ -60,9 +60,10 @@ struct client {
 	struct session session;
 	struct reconnect reconnect;
 	struct hooks *hooks;
+	struct status *status;
 	/* How the last attempt ended. */
 	enum reconnect_event end;
-	char why[WHY_LEN];
+	char why[STATUS_WHY_LEN];
 };
 
 static uint32_t random_number(void)
@@ -173,9 +174,11 @@ static void collect_facts(const struct client *c, struct facts *facts)
 	facts->mtu = now->mtu;
 	if (options->has_server)
 		facts->gateway = options->server;
-	facts->n_routes = now->n_routes;
-	memcpy(facts->routes, now->routes,
-	       now->n_routes * sizeof(now->routes[0]));
+	while (facts->n_routes < now->n_routes &&
+	       facts->n_routes < FACTS_MAX_ROUTES) {
+		facts->routes[facts->n_routes] = now->routes[facts->n_routes];
+		facts->n_routes++;
+	}
 	facts->n_dns = options->n_dns;
 	memcpy(facts->dns, options->dns,
 	       options->n_dns * sizeof(options->dns[0]));
@@ -201,6 +204,7 @@ static int set_up_interface(struct client *c)
 	pump_set_mtu(c->pump, settings.mtu);
 	collect_facts(c, &facts);
 	hooks_tell(c->hooks, &facts);
+	status_connected(c->status, &facts);
 	return EXIT_NOT_YET;
 }
 
@@ -388,6 +392,7 @@ static int attempt(struct client *c)
 			     &server);
 	assert(known);
 	(void)known;
+	status_connecting(c->status, server_text(c));
 	c->link.congestion = c->config->congestion;
 	switch (link_open(&c->link, server.host, server.port, &c->signals,
 			  c->why, sizeof(c->why))) {
@@ -441,6 +446,8 @@ static int attempt_for_ever(struct client *c)
 		wanted = c->reconnect.wanted;
 		wait_ms = tell_reconnect(c, c->end, 0);
 		log_end(c, wait_ms, server, wanted);
+		status_waiting(c->status, c->why, server_text(c),
+			       clock_now_ms() + wait_ms);
 		if (wait_ms == 0)
 			continue;
 		notify_status(&c->notify, "not connected: %s", c->why);
@@ -448,6 +455,13 @@ static int attempt_for_ever(struct client *c)
 		    == SIGNALS_STOP)
 			return EXIT_OK;
 	}
+}
+
+static void sample(void *arg)
+{
+	struct client *c = arg;
+
+	status_sample(c->status, &c->counters, c->link.fd);
 }
 
 static int run_with_tun(struct client *c)
@@ -468,11 +482,18 @@ static int run_with_tun(struct client *c)
 	}
 	c->pump = pump_new(&c->tun, &c->signals, &c->counters);
 	c->hooks = hooks_new(&hooks);
-	if (c->pump == NULL || c->hooks == NULL)
+	c->status = status_new(c->tun.name, &c->config->servers);
+	if (c->pump == NULL || c->hooks == NULL || c->status == NULL) {
 		log_error("out of memory");
-	else
+		goto out;
+	}
+	c->signals.sample = sample;
+	c->signals.sample_arg = c;
+	if (status_serve(c->status, c->config->control))
 		code = attempt_for_ever(c);
+out:
 	hooks_finish(c->hooks);
+	status_free(c->status);
 	pump_free(c->pump);
 	netup_fini(&c->netup);
 	return code;
@@ -489,6 +510,7 @@ int client_run(const struct cli_config *config)
 		return EXIT_ERROR;
 	}
 	c->config = config;
+	c->link.fd = -1;
 	reconnect_init(&c->reconnect, config->address, config->servers.n,
 		       random_number());
 	if (!notify_init(&c->notify))

@@ -76,6 +76,9 @@ static const struct option_def table[] = {
 	{ 0, "hook-timeout", "SECONDS", "kill one of these commands when it "
 	  "has not ended after this long [30]", &option_u32,
 	  MEMBER(config.hook_timeout_s), 1, HOOK_TIMEOUT_MAX_S, 0 },
+	{ 0, "control", "PATH", "socket at which cli status asks; \"none\": "
+	  "nowhere [/run/simplevpn/cli-INTERFACE.sock]",
+	  &option_text, MEMBER(config.control), 0, 0, 0 },
 	{ 0, "log-format", "text|json", "how log lines are written [text]",
 	  &option_choice, MEMBER(config.log_format), 0, 0, 0 },
 	{ 'v', "verbose", NULL, "say more", &option_count,
@@ -228,6 +231,7 @@ void config_print_help(FILE *to)
 {
 	fputs("usage: cli [options] -s HOST\n"
 	      "       cli [options] HOST\n"
+	      "       cli status [--json] [-i NAME]\n"
 	      "\n"
 	      "Join this machine to the virtual network of a simplevpn server "
 	      "and stay in it.\n"
@@ -247,5 +251,5 @@ void config_print_help(FILE *to)
 	      "SIGUSR1 prints counters.  It needs CAP_NET_ADMIN: run it as "
 	      "root.\n"
 	      "Exit codes: 0 ended by a signal, 1 failure, 2 wrong usage, "
-	      "4 no permission.\n", to);
+	      "4 no permission,\n7 (cli status) no client is running.\n", to);
 }

@@ -24,6 +24,7 @@ struct cli_config {
 	char up[OPTIONS_TEXT_LEN], down[OPTIONS_TEXT_LEN];
 	char template[OPTIONS_TEXT_LEN];
 	uint32_t hook_timeout_s;
+	char control[OPTIONS_TEXT_LEN];	/* socket; "": the usual one */
 	uint32_t log_format;		/* enum log_format */
 	unsigned int verbose;
 	bool quiet, help, version, test, print_default;

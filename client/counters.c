@@ -24,6 +24,11 @@ static const char *const drop_names[] = {
 static_assert(sizeof(drop_names) / sizeof(drop_names[0]) == DROP_N_REASONS,
 	      "each drop reason has a name");
 
+const char *counters_drop_name(int reason)
+{
+	return drop_names[reason];
+}
+
 void counters_log(const struct counters *counters)
 {
 	int reason;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What cli counts, and the lines it prints on SIGUSR1.  "tx" is from the TUN
- * interface to the server, "rx" the other way.  Main thread only.
+ * interface to the server, "rx" the other way.  Main thread only, but for the
+ * names.
  */
 #ifndef CLIENT_COUNTERS_H
 #define CLIENT_COUNTERS_H
@@ -31,6 +32,8 @@ struct counters {
 	uint64_t reconnects;	/* connections after the first that joined */
 	uint64_t drops[DROP_N_REASONS];
 };
+
+const char *counters_drop_name(int reason);
 
 void counters_log(const struct counters *counters);
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static_assert(MSG_MAX_ROUTES * 24 < FACTS_LIST_LEN,
+static_assert(FACTS_MAX_ROUTES * 24 < FACTS_LIST_LEN,
 	      "every route fits, with a separator of up to four bytes");
 
 void facts_address_text(uint32_t address, char text[FACTS_ADDRESS_LEN])

@@ -10,6 +10,12 @@
 #include "common/sock.h"
 #include "proto/msg.h"
 
+enum {
+	FACTS_MAX_ROUTES = 64,
+	FACTS_ADDRESS_LEN = 16,
+	FACTS_LIST_LEN = 2048,
+};
+
 /*
  * Addresses in host byte order.  Zeroed before it is filled, so that two of
  * them compare by their bytes.
@@ -23,13 +29,11 @@ struct facts {
 	uint32_t mtu;			/* bytes */
 	uint8_t prefix_len;
 	unsigned int n_routes;
-	struct msg_route routes[MSG_MAX_ROUTES];
+	struct msg_route routes[FACTS_MAX_ROUTES];
 	unsigned int n_dns;
 	uint32_t dns[MSG_MAX_DNS];
 	char search[MSG_MAX_TEXT + 1];	/* a domain name; "": none */
 };
-
-enum { FACTS_ADDRESS_LEN = 16, FACTS_LIST_LEN = 1024 };
 
 void facts_address_text(uint32_t address, char text[FACTS_ADDRESS_LEN]);
 

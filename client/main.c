@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* cli: the command line in, the exit code out. */
 #include <stdio.h>
+#include <string.h>
 
 #include "client/client.h"
+#include "client/commands.h"
 #include "client/config.h"
 #include "common/exit.h"
 #include "common/log.h"
@@ -20,6 +22,8 @@ int main(int argc, char **argv)
 	char error[OPTIONS_ERROR_LEN];
 	struct cli_config config;
 
+	if (argc > 1 && !strcmp(argv[1], "status"))
+		return commands_status(argc - 1, argv + 1);
 	log_init("cli", LOG_LEVEL_INFO);
 	if (!config_read(&config, argc, argv, error)) {
 		log_error("%s", error);

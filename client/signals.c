@@ -19,6 +19,7 @@ int signals_init(struct signals *signals, const struct counters *counters,
 
 	signals->counters = counters;
 	signals->notify = notify;
+	signals->sample = NULL;
 	signals->fd = -1;
 	/* A closed pipe behind stderr is no reason to die. */
 	signal(SIGPIPE, SIG_IGN);
@@ -26,6 +27,7 @@ int signals_init(struct signals *signals, const struct counters *counters,
 	sigaddset(&mask, SIGINT);
 	sigaddset(&mask, SIGTERM);
 	sigaddset(&mask, SIGUSR1);
+	sigaddset(&mask, SIGUSR2);
 	sigaddset(&mask, SIGALRM);	/* notify_start_watchdog() */
 	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
 		return -errno;
@@ -47,6 +49,11 @@ bool signals_stop(struct signals *signals)
 	while (read(signals->fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGUSR1) {
 			counters_log(signals->counters);
+			continue;
+		}
+		if (info.ssi_signo == SIGUSR2) {
+			if (signals->sample)
+				signals->sample(signals->sample_arg);
 			continue;
 		}
 		if (info.ssi_signo == SIGALRM) {

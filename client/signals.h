@@ -16,6 +16,8 @@ struct signals {
 	int fd;			/* signalfd(2); -1: none */
 	const struct counters *counters;	/* printed on SIGUSR1 */
 	const struct notify *notify;	/* told of life on SIGALRM */
+	void (*sample)(void *arg);	/* called on SIGUSR2; NULL: ignored */
+	void *sample_arg;
 };
 
 enum signals_wait {
