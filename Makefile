@@ -60,6 +60,7 @@ unit_client := $(addprefix fake/,$(addprefix server/,client join push forward \
 unit_coalesce := common/coalesce common/segment proto/ippkt
 unit_control := common/control common/control_ask common/log
 unit_egress := server/egress server/drain common/flowq
+unit_facts := client/facts
 unit_flowq := common/flowq proto/ippkt
 unit_flow := tests/perf/flow tests/perf/perf
 unit_forward := $(addprefix server/,forward egress drain route) \
@@ -69,7 +70,7 @@ unit_history := server/history
 unit_html := server/html common/human
 unit_human := common/human
 unit_ippkt := proto/ippkt
-unit_hooks := $(addprefix client/,hooks facts words) common/options \
+unit_hooks := $(addprefix client/,hooks facts words) $(OPTIONS) \
 	common/subprocess common/log
 unit_join := $(addprefix server/,join push egress drain route addrpool) \
 	common/flowq proto/msg
@@ -88,15 +89,21 @@ unit_route := server/route
 unit_segment := common/segment proto/ippkt
 unit_server_config := server/config $(OPTIONS)
 unit_servers := client/servers common/options
+unit_server_config := server/config common/options common/options_address \
+	common/options_file
+unit_servers := client/servers $(OPTIONS)
 unit_session := proto/session proto/msg proto/frame
 unit_sock := common/sock
 unit_stats := server/stats common/log
+unit_status := $(addprefix client/,status status_print facts counters \
+	commands) $(addprefix common/,control control_ask json human log) \
+	$(OPTIONS)
 unit_status_page := $(addprefix server/,status_page status_clients html \
 	plot history stats admission close_reason) common/human common/log
 unit_subprocess := common/subprocess
 unit_tun := common/tun proto/ippkt
 unit_vectors := proto/msg proto/frame
-unit_words := client/words common/options
+unit_words := client/words $(OPTIONS)
 
 UNIT_LINES := $(sort $(patsubst unit_%,%,$(filter unit_%,$(.VARIABLES))))
 # Nothing runs in parallel on the kernel that test_client brings along.

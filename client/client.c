@@ -182,7 +182,7 @@ static void collect_facts(const struct client *c, struct facts *facts)
 	facts->n_dns = options->n_dns;
 	memcpy(facts->dns, options->dns,
 	       options->n_dns * sizeof(options->dns[0]));
-	snprintf(facts->search, sizeof(facts->search), "%s", options->search);
+	facts_set_search(facts, options->search);
 }
 
 /* Make the interface what the session says; EXIT_NOT_YET: it is. */
@@ -286,7 +286,7 @@ static void on_refused(struct client *c)
 
 static void on_closed(struct client *c)
 {
-	const char *why = "server closed the connection";
+	const char *why = "the server closed the connection";
 
 	c->end = RECONNECT_LOST;
 	if (c->session.state == SESSION_JOINING) {
@@ -381,6 +381,16 @@ static enum log_level connected_level(const struct client *c)
 	       LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
 }
 
+/* With the name where it is one, since its address may be any of several. */
+static void log_connected(const struct client *c, const char *host)
+{
+	if (strstr(c->link.text, host))
+		log_at(connected_level(c), "connected to %s", c->link.text);
+	else
+		log_at(connected_level(c), "connected to %s, %s",
+		       server_text(c), c->link.text);
+}
+
 /* One connection from beginning to end; EXIT_NOT_YET: try again. */
 static int attempt(struct client *c)
 {
@@ -404,7 +414,7 @@ static int attempt(struct client *c)
 	case LINK_OPEN:
 		break;
 	}
-	log_at(connected_level(c), "connected to %s", c->link.text);
+	log_connected(c, server.host);
 	code = move_packets(c);
 	link_close(&c->link);
 	return code;
@@ -418,9 +428,9 @@ static void log_end(const struct client *c, uint64_t wait_ms,
 			       ", for any address" : "";
 
 	if (wait_ms > 0 && c->config->servers.n > 1)
-		log_warning("%s; next try (%s%s) in %" PRIu64 ".%" PRIu64 " s",
-			    c->why, server_text(c), given_up, wait_ms / 1000,
-			    wait_ms % 1000 / 100);
+		log_warning("%s; next try in %" PRIu64 ".%" PRIu64 " s, at %s%s",
+			    c->why, wait_ms / 1000, wait_ms % 1000 / 100,
+			    server_text(c), given_up);
 	else if (wait_ms > 0)
 		log_warning("%s; next try in %" PRIu64 ".%" PRIu64 " s",
 			    c->why, wait_ms / 1000, wait_ms % 1000 / 100);

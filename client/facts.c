@@ -3,6 +3,8 @@
 #include "client/facts.h"
 
 #include <assert.h>
+#include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +15,23 @@ void facts_address_text(uint32_t address, char text[FACTS_ADDRESS_LEN])
 {
 	snprintf(text, FACTS_ADDRESS_LEN, "%u.%u.%u.%u", address >> 24,
 		 address >> 16 & 0xff, address >> 8 & 0xff, address & 0xff);
+}
+
+static bool is_domain(const char *text)
+{
+	const char *p;
+
+	for (p = text; *p; p++)
+		if (!isascii((unsigned char)*p) ||
+		    !(isalnum((unsigned char)*p) || strchr("-._", *p)))
+			return false;
+	return *text != '-';
+}
+
+void facts_set_search(struct facts *facts, const char *domain)
+{
+	snprintf(facts->search, sizeof(facts->search), "%s",
+		 is_domain(domain) ? domain : "");
 }
 
 static void append(char text[FACTS_LIST_LEN], const char *separator,

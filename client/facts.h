@@ -37,6 +37,13 @@ struct facts {
 
 void facts_address_text(uint32_t address, char text[FACTS_ADDRESS_LEN]);
 
+/*
+ * Take a server's word for the search domain if it is the name of one: letters,
+ * digits, dots, hyphens and underscores, not a hyphen first.  Else there is
+ * none.
+ */
+void facts_set_search(struct facts *facts, const char *domain);
+
 /* "10.1.0.0/16 10.2.0.0/16", cut where it does not fit. */
 void facts_routes_text(const struct facts *facts, const char *separator,
 		       char text[FACTS_LIST_LEN]);

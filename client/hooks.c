@@ -8,11 +8,10 @@
  * acted on last.  It starts with all signals blocked, as every thread of cli.
  *
  * What a server says reaches a command's environment only as numbers, or as a
- * name of letters, digits, dots and hyphens, and never its command line.
+ * name that facts_set_search() took, and never its command line.
  */
 #include "client/hooks.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -69,15 +68,6 @@ static void set(struct environment *e, const char *name, const char *format,
 	e->variable[e->n++] = text;
 }
 
-static bool is_domain(const char *text)
-{
-	for (; *text; text++)
-		if (!isascii(*text) ||
-		    !(isalnum((unsigned char)*text) || strchr("-._", *text)))
-			return false;
-	return true;
-}
-
 static void describe(struct environment *e, const struct facts *facts,
 		     const char *reason)
 {
@@ -98,7 +88,7 @@ static void describe(struct environment *e, const struct facts *facts,
 	set(e, "ROUTES", "%s", list);
 	facts_dns_text(facts, " ", list);
 	set(e, "DNS", "%s", list);
-	set(e, "SEARCH", "%s", is_domain(facts->search) ? facts->search : "");
+	set(e, "SEARCH", "%s", facts->search);
 	e->variable[e->n] = NULL;
 }
 

@@ -70,6 +70,16 @@ static void set_state_locked(struct status *s, enum status_state state)
 	s->view.state = state;
 }
 
+/* A server may have said it, and it is going to somebody's terminal. */
+static void copy_printable(char *out, size_t size, const char *text)
+{
+	size_t i;
+
+	for (i = 0; text[i] && i < size - 1; i++)
+		out[i] = text[i] < ' ' || text[i] > '~' ? '?' : text[i];
+	out[i] = '\0';
+}
+
 static void set_server_locked(struct status *s, const char *server)
 {
 	snprintf(s->view.server, sizeof(s->view.server), "%s", server);
@@ -99,7 +109,7 @@ void status_waiting(struct status *s, const char *why, const char *server,
 	pthread_mutex_lock(&s->lock);
 	set_state_locked(s, STATUS_WAITING);
 	set_server_locked(s, server);
-	snprintf(s->view.why, sizeof(s->view.why), "%s", why);
+	copy_printable(s->view.why, sizeof(s->view.why), why);
 	s->view.next_ms = next_ms;
 	pthread_mutex_unlock(&s->lock);
 }
@@ -157,7 +167,7 @@ static int answer(const char *request, FILE *out, void *arg)
 	struct status_view view;
 
 	if (!json && strcmp(request, "status") != 0) {
-		fputs("unknown request; a client takes: status, status json",
+		fputs("unknown request; a client takes: status, status json\n",
 		      out);
 		return EXIT_USAGE;
 	}

@@ -101,11 +101,11 @@ void status_print(const struct status_view *view, FILE *out)
 		      view->counters.tx_packets, out);
 	print_drops(&view->counters, out);
 	if (view->state == STATUS_CONNECTED)
-		fprintf(out, "  round trip  %" PRIu32 ".%" PRIu32 " ms, %s "
-			"segments sent again\n", view->rtt_us / 1000,
-			view->rtt_us % 1000 / 100,
+		fprintf(out, "  round trip  %" PRIu32 ".%02" PRIu32 " ms; "
+			"segments sent again: %s\n", view->rtt_us / 1000,
+			view->rtt_us % 1000 / 10,
 			human_count(view->n_resent, text));
-	fprintf(out, "  reconnected %s times\n",
+	fprintf(out, "  reconnects  %s\n",
 		human_count(view->counters.reconnects, text));
 }
 

@@ -51,14 +51,16 @@ static bool take(struct splitter *s, bool literal)
 	if (c == '\\' && !literal) {
 		c = *s->at++;
 		if (!c)
-			return refuse(s, "something after the backslash");
+			return refuse(s, "a command that does not end with a "
+				      "backslash");
 	} else if (c == '%' && s->interface) {
 		c = *s->at++;
 		if (c == 's')
 			return put_interface(s);
 		if (c != '%')
-			return refuse(s, "%%s for the interface's name, %%%% "
-				      "for a percent sign");
+			return refuse(s, "a command with %%s for the "
+				      "interface's name, %%%% for a percent "
+				      "sign");
 	}
 	return put(s, c);
 }
@@ -71,7 +73,7 @@ static bool take_quoted(struct splitter *s)
 		if (!take(s, quote == '\''))
 			return false;
 	if (!*s->at++)
-		return refuse(s, "a second %c for each %c", quote, quote);
+		return refuse(s, "a command in which every %c is closed", quote);
 	return true;
 }
 

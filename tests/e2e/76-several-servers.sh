@@ -70,7 +70,7 @@ done
 # With all of them gone there is one wait a round, not one an attempt.
 stop "$first" KILL
 stop "$second" KILL
-wait_for "the client to wait" log_has cli1 'next try \(192.*\) in [0-9.]+ s'
+wait_for "the client to wait" log_has cli1 'next try in [0-9.]+ s, at 192'
 waits_and_moves() {
 	count cli1 'next try'
 	local waits=$REPLY

@@ -59,7 +59,7 @@ status || fail "exit code $?"
 expect '^tun0: connected for [0-9]+ s$'
 expect "^  server      $SERVER \($SERVER:2002\)$"
 expect '^  address     10\.0\.0\.7/16, mtu 1400$'
-expect '^  round trip  [0-9]+\.[0-9] ms'
+expect '^  round trip  [0-9]+\.[0-9]+ ms'
 expect '^  received    .* in [1-9][0-9]+ packets$'
 json 'a[0]["interface"] == "tun0" and a[0]["state"] == "connected"'
 json 'a[0]["address"] == "10.0.0.7" and a[0]["prefix_length"] == 16'
@@ -99,7 +99,7 @@ ask_raw() { ns c1 "${inside[@]}" timeout 20 socat -t 2 - \
 	UNIX-CONNECT:/run/simplevpn/cli-tun0.sock; }
 printf 'nonsense\n' | ask_raw >"$WORK/status" 2>&1
 expect '^error 2 '
-expect 'status json'
+expect '^unknown request; a client takes: status, status json$'
 head -c 100000 /dev/urandom | ask_raw >/dev/null 2>&1
 head -c 100000 /dev/zero | tr '\0' a | ask_raw >/dev/null 2>&1
 status || fail "exit code $? after garbage"

@@ -108,21 +108,6 @@ START_TEST(hooks_environment_says_everything)
 }
 END_TEST
 
-START_TEST(hooks_search_domain_that_is_none_is_left_out)
-{
-	struct hooks *h;
-
-	snprintf(command, sizeof(command), "sh -c 'env >>%s'", path);
-	strcpy(facts.search, "corp.example$(reboot)");
-	h = start(command, "", "");
-	hooks_tell(h, &facts);
-	wait_for("SIMPLEVPN_SEARCH=");
-	hooks_finish(h);
-	ck_assert_ptr_nonnull(strstr(read_record(), "SIMPLEVPN_SEARCH=\n"));
-	ck_assert_ptr_null(strstr(record, "reboot)"));
-}
-END_TEST
-
 START_TEST(hooks_run_in_order_and_only_for_a_change)
 {
 	char template[OPTIONS_TEXT_LEN];
@@ -244,7 +229,6 @@ static Suite *hooks_suite(void)
 
 	tcase_add_checked_fixture(tcase, make_record, remove_record);
 	tcase_add_test(tcase, hooks_environment_says_everything);
-	tcase_add_test(tcase, hooks_search_domain_that_is_none_is_left_out);
 	tcase_add_test(tcase, hooks_run_in_order_and_only_for_a_change);
 	tcase_add_test(tcase, hooks_never_up_means_no_down);
 	tcase_add_test(tcase, hooks_telling_waits_for_no_command);

@@ -61,10 +61,10 @@ START_TEST(words_what_cannot_be_split_is_refused)
 	expect_error("", NULL, "a command");
 	expect_error(" \t", NULL, "a command");
 	expect_error("''", NULL, "a command");
-	expect_error("a 'b", NULL, "second '");
-	expect_error("a \"b\\\"", NULL, "second \"");
-	expect_error("a \\", NULL, "after the backslash");
-	expect_error("a \"\\", NULL, "after the backslash");
+	expect_error("a 'b", NULL, "every ' is closed");
+	expect_error("a \"b\\\"", NULL, "every \" is closed");
+	expect_error("a \\", NULL, "end with a backslash");
+	expect_error("a \"\\", NULL, "end with a backslash");
 	expect_error("a %d", "tun0", "%s for the interface");
 	expect_error("a %", "tun0", "%s for the interface");
 	expect_error("a '%", "tun0", "%s for the interface");

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* What is in force as text, and which search domains are taken. */
+#include "client/facts.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct facts facts;
+
+static void set_up(void)
+{
+	memset(&facts, 0, sizeof(facts));
+}
+
+START_TEST(facts_search_domain_is_a_name_or_none)
+{
+	static const char *const bad[] = {
+		"", "a b", "a\nb", "a;b", "$(reboot)", "`x`", "a\x1b[2J",
+		"b\xc3\xbc.example", "-a", "a/b", "'",
+	};
+	size_t i;
+
+	facts_set_search(&facts, "corp-1.example_x.ORG");
+	ck_assert_str_eq(facts.search, "corp-1.example_x.ORG");
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		strcpy(facts.search, "old");
+		facts_set_search(&facts, bad[i]);
+		ck_assert_msg(!*facts.search, "%s", bad[i]);
+	}
+}
+END_TEST
+
+START_TEST(facts_lists_have_their_separator_between)
+{
+	char text[FACTS_LIST_LEN];
+
+	facts_routes_text(&facts, ", ", text);
+	ck_assert_str_eq(text, "");
+	facts.n_routes = 2;
+	facts.routes[0] = (struct msg_route){ 0x0a010000, 16 };
+	facts.routes[1] = (struct msg_route){ 0, 0 };
+	facts_routes_text(&facts, ", ", text);
+	ck_assert_str_eq(text, "10.1.0.0/16, 0.0.0.0/0");
+	facts.n_dns = 2;
+	facts.dns[0] = 0x0a000001;
+	facts.dns[1] = 0xfffffffe;
+	facts_dns_text(&facts, " ", text);
+	ck_assert_str_eq(text, "10.0.0.1 255.255.255.254");
+}
+END_TEST
+
+START_TEST(facts_longest_list_fits)
+{
+	char text[FACTS_LIST_LEN];
+	unsigned int i;
+
+	facts.n_routes = FACTS_MAX_ROUTES;
+	for (i = 0; i < FACTS_MAX_ROUTES; i++)
+		facts.routes[i] = (struct msg_route){ 0xffffffff, 32 };
+	facts_routes_text(&facts, "\",\"", text);
+	ck_assert_uint_eq(strlen(text), FACTS_MAX_ROUTES * 21 - 3);
+}
+END_TEST
+
+static Suite *facts_suite(void)
+{
+	Suite *suite = suite_create("facts");
+	TCase *tcase = tcase_create("facts");
+
+	tcase_add_checked_fixture(tcase, set_up, NULL);
+	tcase_add_test(tcase, facts_search_domain_is_a_name_or_none);
+	tcase_add_test(tcase, facts_lists_have_their_separator_between);
+	tcase_add_test(tcase, facts_longest_list_fits);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
+
+int main(void)
+{
+	SRunner *runner = srunner_create(facts_suite());
+	int failed;
+
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? 0 : 1;
+}
