@@ -88,9 +88,6 @@ unit_registry := server/registry server/stats common/log
 unit_route := server/route
 unit_segment := common/segment proto/ippkt
 unit_server_config := server/config $(OPTIONS)
-unit_servers := client/servers common/options
-unit_server_config := server/config common/options common/options_address \
-	common/options_file
 unit_servers := client/servers $(OPTIONS)
 unit_session := proto/session proto/msg proto/frame
 unit_sock := common/sock

@@ -85,6 +85,10 @@ static const struct option_def table[] = {
 	  "user to become once everything is open, when started as root "
 	  "[" PRIVILEGE_DEFAULT_USER ", if there is one, else root]",
 	  &option_text, MEMBER(user), 0, 0, 0 },
+	{ 0, "nat", "INTERFACE",
+	  "let clients reach the world through this interface, with its "
+	  "address: forwarding and masquerading, by nft",
+	  &option_interface, MEMBER(nat), 0, 0, 0 },
 	{ 0, "push-route", "CIDR",
 	  "tell clients to send packets for this network into the tunnel, "
 	  "repeatable",
@@ -196,6 +200,11 @@ static bool check(const struct server_config *config,
 	if (config->verbose > 0 && config->quiet) {
 		snprintf(error, OPTIONS_ERROR_LEN,
 			 "--verbose and --quiet exclude each other");
+		return false;
+	}
+	if (config->nat[0] && config->no_tun) {
+		snprintf(error, OPTIONS_ERROR_LEN,
+			 "--nat needs the TUN that --no-tun leaves out");
 		return false;
 	}
 	return check_push(config, error);

@@ -35,6 +35,7 @@ struct server_config {
 	char control[OPTIONS_TEXT_LEN];	/* path of the socket */
 	char congestion[OPTIONS_TEXT_LEN];
 	char user[OPTIONS_TEXT_LEN];	/* "": the default one, if it exists */
+	char nat[OPTIONS_TEXT_LEN];	/* the uplink; "": none */
 	struct option_networks push_routes;	/* what clients are told */
 	struct option_ipv4s push_dns;
 	char push_search[OPTIONS_TEXT_LEN];	/* "": none */

@@ -32,6 +32,7 @@
 #include "server/gateway.h"
 #include "server/join.h"
 #include "server/metrics.h"
+#include "server/nat.h"
 #include "server/operator.h"
 #include "server/push.h"
 #include "server/registry.h"
@@ -53,6 +54,7 @@ struct program {
 	struct reload *reload;
 	int argc;
 	char **argv;
+	struct nat *nat;		/* NULL: without */
 	struct privilege_user user;	/* to run as */
 	struct notify notify;
 	struct operator *operator;	/* NULL: no control socket */
@@ -120,12 +122,34 @@ static struct admission *open_admission(void)
 	return admission_new(seed);
 }
 
+/* The TUN, and the way to it.  EXIT_OK or an exit code, after logging why. */
+static int open_gateway(struct program *p)
+{
+	struct server *server = &p->server;
+	struct nat_settings nat = {
+		.uplink = p->config.nat,
+		.network = server->network,
+		.prefix_len = p->config.network.prefix_len,
+		.port = (uint16_t)p->config.port,
+	};
+	int error = gateway_open(server);
+
+	if (!error && p->config.nat[0]) {
+		nat.tun = gateway_name(server->gateway);
+		error = nat_open(&p->nat, &nat);
+	}
+	if (error)
+		return error == -EPERM || error == -EACCES ?
+			EXIT_PERMISSION : EXIT_ERROR;
+	return EXIT_OK;
+}
+
 /* The parts without a thread.  EXIT_OK or an exit code, after logging why. */
 static int open_parts(struct program *p)
 {
 	struct server *server = &p->server;
 	uint8_t prefix_len = p->config.network.prefix_len;
-	int error;
+	int code;
 
 	server->pool = addrpool_new(server->network, prefix_len,
 				    server->address);
@@ -139,10 +163,9 @@ static int open_parts(struct program *p)
 		return EXIT_ERROR;
 	}
 	if (!p->config.no_tun) {
-		error = gateway_open(server);
-		if (error)
-			return error == -EPERM || error == -EACCES ?
-				EXIT_PERMISSION : EXIT_ERROR;
+		code = open_gateway(p);
+		if (code != EXIT_OK)
+			return code;
 	}
 	p->acceptor = accept_open(server);
 	if (!p->acceptor)
@@ -158,9 +181,9 @@ static int open_parts(struct program *p)
 		log_error("out of memory");
 		return EXIT_ERROR;
 	}
-	error = operator_open(&p->operator, server, p->reload);
+	code = operator_open(&p->operator, server, p->reload);
 	operator_give(p->operator, p->user.uid);
-	return error;
+	return code;
 }
 
 static void close_parts(struct program *p)
@@ -169,6 +192,7 @@ static void close_parts(struct program *p)
 	reload_free(p->reload);
 	metrics_close(p->metrics);
 	accept_close(p->acceptor);
+	nat_close(p->nat);
 	gateway_close(p->server.gateway);
 	push_free(p->server.push);
 	admission_free(p->server.admission);
@@ -292,14 +316,16 @@ static void warn_of_unreadable(const struct program *p)
 /* Once everything is open that takes privilege, before the first thread. */
 static int drop_privileges(struct program *p)
 {
-	int error = privilege_drop(&p->user, false);
+	int error = privilege_drop(&p->user, p->nat != NULL);
 
 	if (error) {
 		log_error("cannot give up privileges: %s", strerror(-error));
 		return EXIT_ERROR;
 	}
 	warn_of_unreadable(p);
-	log_info("running as %s, without capabilities", p->user.name);
+	log_info("running as %s, %s", p->user.name, p->nat ?
+		 "with CAP_NET_ADMIN alone, for --nat" :
+		 "without capabilities");
 	return EXIT_OK;
 }
 

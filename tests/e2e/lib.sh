@@ -34,6 +34,7 @@ WAIT_SCALE=${WAIT_SCALE:-1}
 PREFIX=${RUN_TAG:-svpn}-$$
 SERVER=192.0.2.1	# the gateway's address on the transport network
 HUB=10.0.0.1		# its address in the tunnel
+WORLD=198.51.100.2	# a host beyond it (add_world)
 export WAIT_SCALE HUB
 
 declare -A PID=() LOG=() TO=() FROM=()
@@ -134,6 +135,26 @@ add_lan() {
 	ip -n "$PREFIX-lan" link set eth0 up
 	ip -n "$PREFIX-lan" route add default via 198.51.100.1
 	ns s sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+}
+
+# The world beyond the gateway, which knows nothing of the tunnel's network.  The
+# gateway's side has a smaller MTU.
+add_world() {
+	add_namespace world
+	ip -n "$PREFIX-s" link add up0 type veth peer name eth0 \
+		netns "$PREFIX-world"
+	ip -n "$PREFIX-s" addr add 198.51.100.1/24 dev up0
+	ip -n "$PREFIX-s" link set up0 up mtu 1400
+	ip -n "$PREFIX-world" addr add $WORLD/24 dev eth0
+	ip -n "$PREFIX-world" link set eth0 up
+}
+
+forwarding() { ns s cat /proc/sys/net/ipv4/ip_forward; }
+
+# The names of the gateway's tables that are ours, in REPLY.
+nat_tables() {
+	REPLY=$(ns s nft list tables | sed -n 's/^table ip \(simplevpn\)/\1/p' |
+		sort | tr '\n' ' ')
 }
 
 # --- programs ---
