@@ -33,7 +33,7 @@ static bool parse(const char *text, struct option_address *out)
 	size_t len;
 
 	if (!colon) {
-		strcpy(out->host, loopback);
+		memcpy(out->host, loopback, sizeof(loopback));
 		return read_port(text, &out->port);
 	}
 	len = (size_t)(colon - text);

@@ -55,13 +55,14 @@ static bool choose(struct selection *s, const struct server_view *view,
 	size_t i;
 
 	memset(s, 0, sizeof(*s));
-	s->list = calloc(view->n_clients + 1, sizeof(s->list[0]));
+	s->list = calloc(view->n_clients + 1,
+			 sizeof(const struct client_view *));
 	if (!s->list)
 		return false;
 	for (i = 0; i < view->n_clients; i++)
 		if (is_wanted(&view->client[i], query->search))
 			s->list[s->n++] = &view->client[i];
-	qsort(s->list, s->n, sizeof(s->list[0]), compare);
+	qsort(s->list, s->n, sizeof(const struct client_view *), compare);
 	s->pages = (uint32_t)((s->n + STATUS_PAGE_ROWS - 1) /
 			      STATUS_PAGE_ROWS);
 	s->page = query->page < s->pages ? query->page : s->pages;

@@ -4,8 +4,6 @@
 
 #include <inttypes.h>
 #include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "common/human.h"
 #include "server/html.h"
@@ -96,11 +94,13 @@ static void write_figures(FILE *out, const struct server_view *view,
 
 static char *packet_rate(double rate, char text[HUMAN_LEN])
 {
+	char count[HUMAN_LEN];
+
 	if (rate > 0 && rate < 9.95)
-		snprintf(text, HUMAN_LEN, "%.1f", rate);
+		snprintf(text, HUMAN_LEN, "%.1f/s", rate);
 	else
-		human_count((uint64_t)(rate + 0.5), text);
-	strcat(text, "/s");
+		snprintf(text, HUMAN_LEN, "%s/s",
+			 human_count((uint64_t)(rate + 0.5), count));
 	return text;
 }
 
