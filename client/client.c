@@ -428,9 +428,9 @@ static void log_end(const struct client *c, uint64_t wait_ms,
 			       ", for any address" : "";
 
 	if (wait_ms > 0 && c->config->servers.n > 1)
-		log_warning("%s; next try in %" PRIu64 ".%" PRIu64 " s, at %s%s",
-			    c->why, wait_ms / 1000, wait_ms % 1000 / 100,
-			    server_text(c), given_up);
+		log_warning("%s; next try in %" PRIu64 ".%" PRIu64 " s, at "
+			    "%s%s", c->why, wait_ms / 1000,
+			    wait_ms % 1000 / 100, server_text(c), given_up);
 	else if (wait_ms > 0)
 		log_warning("%s; next try in %" PRIu64 ".%" PRIu64 " s",
 			    c->why, wait_ms / 1000, wait_ms % 1000 / 100);

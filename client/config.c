@@ -170,7 +170,8 @@ static bool check(struct command_line *line, int n_arguments, char **arguments,
 	}
 	if (n_arguments > 1) {
 		snprintf(error, OPTIONS_ERROR_LEN,
-			 "'%.80s' is one argument too many; several servers: -s A -s B",
+			 "'%.80s' is one argument too many; several servers: "
+			 "-s A -s B",
 			 arguments[1]);
 		return false;
 	}
@@ -244,7 +245,7 @@ void config_print_help(FILE *to)
 	      "  cli -s vpn.example.org -a 10.0.0.7   a static address\n"
 	      "  cli vpn.example.org -s 10.0.0.7      the same\n"
 	      "  cli -s a.example.org -s b.example.org:443\n"
-	      "                                       whichever can be reached\n"
+	      "                                       whichever answers\n"
 	      "\n"
 	      "It runs in the foreground until SIGINT or SIGTERM, and "
 	      "reconnects by itself.\n"

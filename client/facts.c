@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <ctype.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +14,31 @@ void facts_address_text(uint32_t address, char text[FACTS_ADDRESS_LEN])
 {
 	snprintf(text, FACTS_ADDRESS_LEN, "%u.%u.%u.%u", address >> 24,
 		 address >> 16 & 0xff, address >> 8 & 0xff, address & 0xff);
+}
+
+static bool same_routes(const struct facts *a, const struct facts *b)
+{
+	unsigned int i;
+
+	if (a->n_routes != b->n_routes)
+		return false;
+	for (i = 0; i < a->n_routes; i++)
+		if (a->routes[i].network != b->routes[i].network ||
+		    a->routes[i].prefix_len != b->routes[i].prefix_len)
+			return false;
+	return true;
+}
+
+bool facts_equal(const struct facts *a, const struct facts *b)
+{
+	return strcmp(a->interface, b->interface) == 0 &&
+	       strcmp(a->server, b->server) == 0 &&
+	       strcmp(a->peer, b->peer) == 0 &&
+	       a->address == b->address && a->gateway == b->gateway &&
+	       a->mtu == b->mtu && a->prefix_len == b->prefix_len &&
+	       same_routes(a, b) && a->n_dns == b->n_dns &&
+	       memcmp(a->dns, b->dns, a->n_dns * sizeof(a->dns[0])) == 0 &&
+	       strcmp(a->search, b->search) == 0;
 }
 
 static bool is_domain(const char *text)

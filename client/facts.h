@@ -4,6 +4,7 @@
 #define CLIENT_FACTS_H
 
 #include <net/if.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/options.h"
@@ -11,15 +12,12 @@
 #include "proto/msg.h"
 
 enum {
-	FACTS_MAX_ROUTES = 64,
+	FACTS_MAX_ROUTES = MSG_MAX_ROUTES,
 	FACTS_ADDRESS_LEN = 16,
 	FACTS_LIST_LEN = 2048,
 };
 
-/*
- * Addresses in host byte order.  Zeroed before it is filled, so that two of
- * them compare by their bytes.
- */
+/* Addresses in host byte order. */
 struct facts {
 	char interface[IFNAMSIZ];
 	char server[OPTIONS_TEXT_LEN];	/* as the user wrote it */
@@ -36,6 +34,8 @@ struct facts {
 };
 
 void facts_address_text(uint32_t address, char text[FACTS_ADDRESS_LEN]);
+
+bool facts_equal(const struct facts *a, const struct facts *b);
 
 /*
  * Take a server's word for the search domain if it is the name of one: letters,

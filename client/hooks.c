@@ -160,7 +160,7 @@ static void act(struct hooks *h, const struct facts *facts)
 {
 	struct environment environment;
 
-	if (h->was_up && memcmp(facts, &h->known, sizeof(*facts)) == 0)
+	if (h->was_up && facts_equal(facts, &h->known))
 		return;
 	describe(&environment, facts, h->was_up ? "change" : "up");
 	if (!h->was_up)

@@ -75,7 +75,7 @@ static void copy_printable(char *out, size_t size, const char *text)
 {
 	size_t i;
 
-	for (i = 0; text[i] && i < size - 1; i++)
+	for (i = 0; i < size - 1 && text[i]; i++)
 		out[i] = text[i] < ' ' || text[i] > '~' ? '?' : text[i];
 	out[i] = '\0';
 }

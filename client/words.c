@@ -73,7 +73,8 @@ static bool take_quoted(struct splitter *s)
 		if (!take(s, quote == '\''))
 			return false;
 	if (!*s->at++)
-		return refuse(s, "a command in which every %c is closed", quote);
+		return refuse(s, "a command in which every %c is closed",
+			      quote);
 	return true;
 }
 

@@ -119,21 +119,22 @@ static bool is_shown(enum log_level level)
 }
 
 __attribute__((format(printf, 3, 0)))
-static void compose(struct log_line *line, struct log_record *record,
+static void compose(struct log_line *line, const struct log_record *what,
 		    const char *format, va_list args)
 {
 	enum log_format as = (enum log_format)atomic_load_explicit(
 		&state.format, memory_order_relaxed);
+	struct log_record record = *what;
 	char text[LOG_LINE_LEN];
 
 	if (vsnprintf(text, sizeof(text), format, args) < 0)
 		text[0] = '\0';
-	record->program = state.program;
-	record->journal = state.journal;
-	record->message = text;
+	record.program = state.program;
+	record.journal = state.journal;
+	record.message = text;
 	if (as == LOG_JSON)
-		clock_gettime(CLOCK_REALTIME, &record->time);
-	log_line_write(line, as, record);
+		clock_gettime(CLOCK_REALTIME, &record.time);
+	log_line_write(line, as, &record);
 }
 
 /* False: nothing can be written before the deadline. */

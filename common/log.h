@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Log lines to stderr, with levels, as text or JSON.  When stderr is the journal, each line
- * carries its priority as sd-daemon(3) says, and no time of its own.
+ * Log lines to stderr, with levels, as text or JSON.  When stderr is the
+ * journal, each line carries its priority as sd-daemon(3) says, and text no
+ * time of its own.
  *
  * Theory of operation: before log_start_writer() a line is written at once.
  * After it, a line goes to a bounded ring, and one thread writes it out, so
@@ -76,7 +77,10 @@ void log_event(enum log_level level, const char *event,
 	       const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
 
-/* The same as log_at(), at most LOG_LIMIT_LINES a window; says how many it suppressed. */
+/*
+ * The same as log_at(), at most LOG_LIMIT_LINES a window; says how many it
+ * suppressed.
+ */
 void log_limited(struct log_limit *limit, enum log_level level,
 		 const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

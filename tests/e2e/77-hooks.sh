@@ -14,7 +14,8 @@ cat >"$WORK/hook" <<'END'
 {
 	echo "--- $SIMPLEVPN_REASON $*"
 	env | grep '^SIMPLEVPN_' | sort
-	ip -4 -o addr show dev "$SIMPLEVPN_INTERFACE" | awk '{ print "has", $4 }'
+	ip -4 -o addr show dev "$SIMPLEVPN_INTERFACE" |
+		awk '{ print "has", $4 }'
 } >>"$1"
 END
 chmod +x "$WORK/hook"
@@ -30,7 +31,7 @@ start_srv
 start_cli 1 -c "$WORK/cli.conf" -a 10.0.0.7
 wait_joined 1 10.0.0.7
 wait_for "the hook" hooked 'has 10.0.0.7/16'
-hooked '--- up '"$WORK"'/record a b $HOME ;' || fail "not split as it should be"
+hooked "--- up $WORK/record a b \$HOME ;" || fail "not split as it should be"
 for line in SIMPLEVPN_INTERFACE=tun0 SIMPLEVPN_ADDRESS=10.0.0.7 \
 	SIMPLEVPN_PREFIX_LENGTH=16 SIMPLEVPN_MTU=1500 \
 	SIMPLEVPN_SERVER=$SERVER SIMPLEVPN_SERVER_ADDRESS=$SERVER:2002 \
@@ -45,25 +46,27 @@ done
 stop srv
 start_srv --mtu 1300
 wait_for "the change" hooked 'SIMPLEVPN_MTU=1300'
-hooked '--- change '"$WORK"'/record a b $HOME ;' || fail "no reason: change"
+hooked "--- change $WORK/record a b \$HOME ;" || fail "no reason: change"
 log_has cli1 'template' && fail "the template ran twice"
-hooked '--- down '"$WORK"'/record bye' && fail "down before the end"
+hooked "--- down $WORK/record bye" && fail "down before the end"
 stop cli1
 ((STATUS == 0)) || fail "cli ended with status $STATUS"
-hooked '--- down '"$WORK"'/record bye' || fail "no down"
+hooked "--- down $WORK/record bye" || fail "no down"
 (($(grep -c 'has 10.0.0.7/16' "$WORK/record") == 3)) ||
 	fail "the interface was not there each time: $(<"$WORK/record")"
 
 # Packets flow while a hook hangs, and what fails is said.
-start_cli 1 -a 10.0.0.7 --up 'sleep 1000' --hook-timeout 3 --down /nowhere/hook \
-	-t "sh -c 'printf \"a\\033[2Jb\\\\n\"; exit 5'"
+start_cli 1 -a 10.0.0.7 --up 'sleep 1000' --hook-timeout 3 \
+	--down /nowhere/hook -t "sh -c 'printf \"a\\033[2Jb\\\\n\"; exit 5'"
 wait_joined 1 10.0.0.7
 wait_for "the template's failure" \
 	log_has cli1 'warning: template: sh failed, exit code 5'
 log_has cli1 'template: a\\x1b\[2Jb$' || fail "its output is not escaped"
 # The pattern holds for the processes of this namespace only.
-hangs() { ns c1 sh -c 'ip netns pids "$1" | xargs ps -o args= -p' - \
-	"$PREFIX-c1" 2>/dev/null | grep -qx 'sleep 1000'; }
+hangs() {
+	ip netns pids "$PREFIX-c1" | xargs ps -o args= -p 2>/dev/null |
+		grep -qx 'sleep 1000'
+}
 wait_for "the hook to hang" hangs
 wait_ping c1 $HUB
 stop cli1
@@ -74,7 +77,7 @@ log_has cli1 'down: cannot run /nowhere/hook: No such file' ||
 	fail "no word of the hook that is missing"
 
 # What is no command.
-for bad in "'a" 'a \' '""' ' '; do
+for bad in "'a" "a \\" '""' ' '; do
 	ns c1 "$CLI" -s $SERVER --up "$bad" >"$WORK/bad" 2>&1
 	(($? == 2)) || fail "--up $bad: not refused"
 	grep -q 'option --up: ' "$WORK/bad" || fail "$(<"$WORK/bad")"
@@ -83,5 +86,5 @@ ns c1 "$CLI" -s $SERVER -t 'ip link set %d' >"$WORK/bad" 2>&1
 (($? == 2)) || fail "a template with %d: not refused"
 echo "down = 'a" >"$WORK/bad.conf"
 ns c1 "$CLI" -s $SERVER -c "$WORK/bad.conf" >"$WORK/bad" 2>&1
-(($? == 2)) && grep -q "bad.conf:1: down: " "$WORK/bad" ||
-	fail "$(<"$WORK/bad")"
+(($? == 2)) || fail "an open quote in a file: not refused"
+grep -q "bad.conf:1: down: " "$WORK/bad" || fail "$(<"$WORK/bad")"

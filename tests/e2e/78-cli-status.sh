@@ -13,6 +13,7 @@
 
 set_up 1
 mkfifo "$WORK/hold"
+# shellcheck disable=SC2016 # it is sh that expands $1
 start holder c1 unshare -m sh -c \
 	'mount -t tmpfs none /run && echo ready && exec cat "$1"' \
 	sh "$WORK/hold" </dev/null

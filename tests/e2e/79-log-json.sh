@@ -66,7 +66,9 @@ start_cli 1 -a 10.0.0.8
 wait_joined 1 10.0.0.8
 wait_for "the join" log_has srv '^srv: 10\.0\.0\.8 joined from 192\.0\.2\.11:'
 stop cli1
-wait_for "the leave in text" log_has srv '^srv: 10\.0\.0\.8 left, 192\.0\.2\.11:[0-9]+: .*, after [0-9]+ s, received [0-9]+ bytes, sent [0-9]+$'
+figures='after [0-9]+ s, received [0-9]+ bytes, sent [0-9]+'
+wait_for "the leave in text" log_has srv \
+	"^srv: 10\\.0\\.0\\.8 left, 192\\.0\\.2\\.11:[0-9]+: .*, $figures\$"
 
 ns c1 "$CLI" -s $SERVER --log-format xml >"$WORK/bad" 2>&1
 (($? == 2)) || fail "--log-format xml: not refused"

@@ -218,7 +218,8 @@ END_TEST
 START_TEST(config_help_text_fits_a_terminal_and_has_each_option)
 {
 	static const char *const names[] = {
-		"usage: cli", "-s, --server HOST[:PORT]", "-a, --address ADDRESS",
+		"usage: cli", "-s, --server HOST[:PORT]",
+		"-a, --address ADDRESS",
 		"-p, --port N", "--tun NAME", "--keepalive SECONDS",
 		"--no-route", "-v, --verbose", "-q, --quiet", "-h, --help",
 		"-V, --version", "Examples:",

@@ -50,6 +50,37 @@ START_TEST(facts_lists_have_their_separator_between)
 }
 END_TEST
 
+START_TEST(facts_any_difference_is_one)
+{
+	struct facts other = facts;
+
+	ck_assert(facts_equal(&facts, &other));
+	/* What is not in use does not count. */
+	other.routes[0].network = 1;
+	other.dns[0] = 1;
+	ck_assert(facts_equal(&facts, &other));
+#define DIFFERS(change) do { \
+		other = facts; \
+		change; \
+		ck_assert(!facts_equal(&facts, &other)); \
+	} while (0)
+	DIFFERS(strcpy(other.interface, "x"));
+	DIFFERS(strcpy(other.server, "x"));
+	DIFFERS(strcpy(other.peer, "x"));
+	DIFFERS(strcpy(other.search, "x"));
+	DIFFERS(other.address++);
+	DIFFERS(other.gateway++);
+	DIFFERS(other.mtu++);
+	DIFFERS(other.prefix_len++);
+	DIFFERS(other.n_routes++);
+	DIFFERS(other.n_dns++);
+	facts.n_routes = facts.n_dns = 1;
+	DIFFERS(other.routes[0].network++);
+	DIFFERS(other.routes[0].prefix_len++);
+	DIFFERS(other.dns[0]++);
+}
+END_TEST
+
 START_TEST(facts_longest_list_fits)
 {
 	char text[FACTS_LIST_LEN];
@@ -71,6 +102,7 @@ static Suite *facts_suite(void)
 	tcase_add_checked_fixture(tcase, set_up, NULL);
 	tcase_add_test(tcase, facts_search_domain_is_a_name_or_none);
 	tcase_add_test(tcase, facts_lists_have_their_separator_between);
+	tcase_add_test(tcase, facts_any_difference_is_one);
 	tcase_add_test(tcase, facts_longest_list_fits);
 	suite_add_tcase(suite, tcase);
 	return suite;
