@@ -71,6 +71,7 @@ needs_of_check() {
 	needs_of_deb
 	need program systemd-analyze systemd
 	need program zsh zsh
+	need program systemd-nspawn systemd-container
 }
 
 needs_of_ci() {
