@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The rtnetlink socket: links, addresses and routes of the tunnel. */
+/* The rtnetlink socket: links, addresses, routes and rules of the tunnel. */
 #include "common/netcfg.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -15,8 +16,8 @@
 
 enum {
 	/* Our requests take under 100 bytes; an answer repeats the request
-	 * after an error number. */
-	MESSAGE_LEN = 8192,
+	 * after an error number, a list comes in pieces of up to this. */
+	MESSAGE_LEN = 32768,
 };
 
 struct netcfg {
@@ -71,8 +72,9 @@ static struct nlmsghdr *begin(struct netcfg *nc, uint16_t type,
 	return request;
 }
 
-/* Send the request and wait for its answer. */
-static int talk(struct netcfg *nc, const struct nlmsghdr *request)
+/* Send the request and wait for its answer; each of a list goes to callback. */
+static int talk_list(struct netcfg *nc, const struct nlmsghdr *request,
+		     mnl_cb_t callback, void *context)
 {
 	ssize_t n;
 	int ret;
@@ -87,11 +89,16 @@ static int talk(struct netcfg *nc, const struct nlmsghdr *request)
 		if (n < 0)
 			return -errno;
 		ret = mnl_cb_run(&nc->message, (size_t)n, nc->sequence,
-				 nc->port_id, NULL, NULL);
+				 nc->port_id, callback, context);
 		if (ret < 0)
 			return -errno;
 	} while (n < 0 || ret != MNL_CB_STOP);
 	return 0;
+}
+
+static int talk(struct netcfg *nc, const struct nlmsghdr *request)
+{
+	return talk_list(nc, request, NULL, NULL);
 }
 
 static struct nlmsghdr *begin_link(struct netcfg *nc, int ifindex,
@@ -177,7 +184,8 @@ int netcfg_address_del(struct netcfg *nc, int ifindex, uint32_t address,
  * one that the kernel or a routing daemon made for the same network.
  */
 static int change_route(struct netcfg *nc, uint16_t type, uint16_t flags,
-			int ifindex, uint32_t network, uint8_t prefix_len)
+			int ifindex, uint32_t network, uint8_t prefix_len,
+			uint32_t table)
 {
 	struct nlmsghdr *request = begin(nc, type, flags);
 	struct rtmsg *route;
@@ -185,12 +193,13 @@ static int change_route(struct netcfg *nc, uint16_t type, uint16_t flags,
 	route = mnl_nlmsg_put_extra_header(request, sizeof(*route));
 	route->rtm_family = AF_INET;
 	route->rtm_dst_len = prefix_len;
-	route->rtm_table = RT_TABLE_MAIN;
+	route->rtm_table = RT_TABLE_UNSPEC;
 	route->rtm_protocol = RTPROT_STATIC;
 	route->rtm_scope = RT_SCOPE_LINK;
 	route->rtm_type = RTN_UNICAST;
 	mnl_attr_put_u32(request, RTA_DST, htonl(network));
 	mnl_attr_put_u32(request, RTA_OIF, (uint32_t)ifindex);
+	mnl_attr_put_u32(request, RTA_TABLE, table);
 	return talk(nc, request);
 }
 
@@ -198,11 +207,119 @@ int netcfg_route_add(struct netcfg *nc, int ifindex, uint32_t network,
 		     uint8_t prefix_len)
 {
 	return change_route(nc, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL,
-			    ifindex, network, prefix_len);
+			    ifindex, network, prefix_len, RT_TABLE_MAIN);
 }
 
 int netcfg_route_del(struct netcfg *nc, int ifindex, uint32_t network,
 		     uint8_t prefix_len)
 {
-	return change_route(nc, RTM_DELROUTE, 0, ifindex, network, prefix_len);
+	return change_route(nc, RTM_DELROUTE, 0, ifindex, network, prefix_len,
+			    RT_TABLE_MAIN);
+}
+
+int netcfg_default_add(struct netcfg *nc, int ifindex, uint32_t table)
+{
+	return change_route(nc, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE,
+			    ifindex, 0, 0, table);
+}
+
+int netcfg_default_del(struct netcfg *nc, int ifindex, uint32_t table)
+{
+	return change_route(nc, RTM_DELROUTE, 0, ifindex, 0, 0, table);
+}
+
+static int change_rule(struct netcfg *nc, uint16_t type, uint16_t flags,
+		       const struct netcfg_rule *rule)
+{
+	struct nlmsghdr *request = begin(nc, type, flags);
+	struct fib_rule_hdr *header;
+
+	header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
+	header->family = (uint8_t)rule->family;
+	header->action = rule->unreachable ? FR_ACT_UNREACHABLE :
+					     FR_ACT_TO_TBL;
+	header->flags = rule->not_mark ? FIB_RULE_INVERT : 0;
+	mnl_attr_put_u32(request, FRA_PRIORITY, rule->priority);
+	mnl_attr_put_u32(request, FRA_TABLE, rule->table);
+	mnl_attr_put_u8(request, FRA_PROTOCOL, NETCFG_PROTOCOL);
+	if (rule->specific)
+		mnl_attr_put_u32(request, FRA_SUPPRESS_PREFIXLEN, 0);
+	if (rule->not_mark) {
+		mnl_attr_put_u32(request, FRA_FWMARK, rule->not_mark);
+		mnl_attr_put_u32(request, FRA_FWMASK, UINT32_MAX);
+	}
+	return talk(nc, request);
+}
+
+int netcfg_rule_add(struct netcfg *nc, const struct netcfg_rule *rule)
+{
+	return change_rule(nc, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, rule);
+}
+
+int netcfg_rule_del(struct netcfg *nc, const struct netcfg_rule *rule)
+{
+	return change_rule(nc, RTM_DELRULE, 0, rule);
+}
+
+struct found_rules {
+	struct netcfg_rule *rules;
+	unsigned int n, max;
+};
+
+static void read_rule(const struct nlmsghdr *message, struct netcfg_rule *rule,
+		      uint8_t *protocol)
+{
+	const struct fib_rule_hdr *header = mnl_nlmsg_get_payload(message);
+	struct nlattr *attribute;
+
+	rule->family = header->family;
+	rule->unreachable = header->action == FR_ACT_UNREACHABLE;
+	mnl_attr_for_each(attribute, message, sizeof(*header)) {
+		switch (mnl_attr_get_type(attribute)) {
+		case FRA_PRIORITY:
+			rule->priority = mnl_attr_get_u32(attribute);
+			break;
+		case FRA_TABLE:
+			rule->table = mnl_attr_get_u32(attribute);
+			break;
+		case FRA_FWMARK:
+			rule->not_mark = mnl_attr_get_u32(attribute);
+			break;
+		case FRA_SUPPRESS_PREFIXLEN:
+			rule->specific = mnl_attr_get_u32(attribute) == 0;
+			break;
+		case FRA_PROTOCOL:
+			*protocol = mnl_attr_get_u8(attribute);
+			break;
+		}
+	}
+}
+
+static int keep_rule(const struct nlmsghdr *message, void *context)
+{
+	struct found_rules *found = context;
+	struct netcfg_rule rule = { 0 };
+	uint8_t protocol = 0;
+
+	if (message->nlmsg_type != RTM_NEWRULE)
+		return MNL_CB_OK;
+	read_rule(message, &rule, &protocol);
+	if (protocol == NETCFG_PROTOCOL && found->n < found->max)
+		found->rules[found->n++] = rule;
+	return MNL_CB_OK;
+}
+
+int netcfg_rules(struct netcfg *nc, int family, struct netcfg_rule *rules,
+		 unsigned int max)
+{
+	struct found_rules found = { .rules = rules, .max = max };
+	struct nlmsghdr *request = begin(nc, RTM_GETRULE, NLM_F_DUMP);
+	struct fib_rule_hdr *header;
+	int err;
+
+	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
+	header->family = (uint8_t)family;
+	err = talk_list(nc, request, keep_rule, &found);
+	return err ? err : (int)found.n;
 }
