@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 static enum link_result wait_resolved(struct resolve *request, const char *host,
 				      struct signals *signals,
+				      uint64_t limit_ms,
 				      const struct addrinfo **list, char *why,
 				      size_t why_size)
 {
@@ -22,12 +24,12 @@ static enum link_result wait_resolved(struct resolve *request, const char *host,
 	int error;
 
 	waited = signals_wait(signals, resolve_fd(request), POLLIN,
-			      clock_now_ms() + LINK_RESOLVE_MS);
+			      clock_now_ms() + limit_ms);
 	if (waited == SIGNALS_STOP)
 		return LINK_STOPPED;
 	if (waited == SIGNALS_TIMEOUT) {
 		snprintf(why, why_size, "cannot resolve %s: no answer within "
-			 "%d s", host, LINK_RESOLVE_MS / 1000);
+			 "%u s", host, (unsigned int)(limit_ms / 1000));
 		return LINK_FAILED;
 	}
 	error = resolve_result(request, list);
@@ -103,6 +105,10 @@ static enum link_result try_address(struct link *link,
 	}
 	set_congestion(fd, link->congestion);
 	*error = -sock_tune(fd, LINK_NOTSENT_LOWAT, LINK_USER_TIMEOUT_MS);
+	if (*error == 0 && link->mark != 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_MARK, &link->mark,
+		       sizeof(link->mark)) != 0)
+		*error = errno;
 	if (*error == 0)
 		result = connect_within(fd, link, address->ai_addrlen, signals,
 					error);
@@ -135,9 +141,68 @@ static enum link_result try_all(struct link *link, const struct addrinfo *list,
 	return result;
 }
 
+static struct link_known *find_known(struct link *link, const char *host)
+{
+	unsigned int i;
+
+	for (i = 0; i < link->n_known && i < LINK_MAX_KNOWN; i++)
+		if (strcmp(link->known[i].host, host) == 0)
+			return &link->known[i];
+	return NULL;
+}
+
+/* The oldest makes room. */
+static void remember(struct link *link, const char *host)
+{
+	struct link_known *known = find_known(link, host);
+
+	if (known == NULL) {
+		known = &link->known[link->n_known++ % LINK_MAX_KNOWN];
+		snprintf(known->host, sizeof(known->host), "%s", host);
+	}
+	known->address = link->peer;
+}
+
+/*
+ * The name cannot be resolved, and why says so, but it was before: the tunnel
+ * may be in the way.
+ */
+static enum link_result try_without_resolver(struct link *link,
+					     const struct link_known *known,
+					     uint16_t port,
+					     struct signals *signals,
+					     char *why, size_t why_size)
+{
+	struct sockaddr_storage address = known->address;
+	struct sockaddr_in ipv4 = {
+		.sin_family = AF_INET, .sin_port = htons(port),
+	};
+	struct addrinfo list = {
+		.ai_addr = (struct sockaddr *)&address,
+	};
+	uint32_t found;
+
+	if (outside_ask(&link->outside, known->host, link->mark, signals,
+			&found)) {
+		ipv4.sin_addr.s_addr = htonl(found);
+		memset(&address, 0, sizeof(address));
+		memcpy(&address, &ipv4, sizeof(ipv4));
+		log_debug("%s; a name server outside of the tunnel knows it",
+			  why);
+	} else {
+		log_info("%s; trying where it was before", why);
+	}
+	list.ai_family = address.ss_family;
+	list.ai_addrlen = address.ss_family == AF_INET ?
+			  sizeof(struct sockaddr_in) :
+			  sizeof(struct sockaddr_in6);
+	return try_all(link, &list, signals, why, why_size);
+}
+
 enum link_result link_open(struct link *link, const char *host, uint16_t port,
 			   struct signals *signals, char *why, size_t why_size)
 {
+	const struct link_known *known = find_known(link, host);
 	const struct addrinfo *list = NULL;
 	enum link_result result;
 	struct resolve *request;
@@ -149,9 +214,16 @@ enum link_result link_open(struct link *link, const char *host, uint16_t port,
 			 strerror(errno));
 		return LINK_FAILED;
 	}
-	result = wait_resolved(request, host, signals, &list, why, why_size);
+	result = wait_resolved(request, host, signals, known != NULL ?
+			       LINK_RESOLVE_AGAIN_MS : LINK_RESOLVE_MS, &list,
+			       why, why_size);
 	if (result == LINK_OPEN)
 		result = try_all(link, list, signals, why, why_size);
+	else if (result == LINK_FAILED && known != NULL)
+		result = try_without_resolver(link, known, port, signals, why,
+					      why_size);
+	if (result == LINK_OPEN)
+		remember(link, host);
 	resolve_put(request);
 	return result;
 }
