@@ -40,7 +40,7 @@ objects = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1))))
 PROTO := $(call objects,proto/*.c)
 SHARED := $(PROTO) $(call objects,common/*.c)
 PROGRAMS := $(addprefix $(BIN)/,srv cli device)
-TOOLS := $(addprefix $(B)/tests/tools/,raw baseserver hashed hostile)
+TOOLS := $(addprefix $(B)/tests/tools/,raw baseserver nameserver hashed hostile)
 SHIM := $(B)/tests/faults/shim.so
 E2E ?= $(sort $(wildcard tests/e2e/[0-9]*.sh))
 
@@ -132,7 +132,8 @@ options_fuzz_options := -dict=tests/fuzz/fuzz_options.dict
 TALLY ?= build/tally
 RUN := tests/run.sh $(TALLY)
 PROGRAM_PATHS := SRV=$(BIN)/srv CLI=$(BIN)/cli DEVICE=$(BIN)/device \
-	RAW=$(B)/tests/tools/raw BASESERVER=$(B)/tests/tools/baseserver
+	RAW=$(B)/tests/tools/raw BASESERVER=$(B)/tests/tools/baseserver \
+	NAMESERVER=$(B)/tests/tools/nameserver
 
 # V=1 shows the commands.
 Q := $(if $(filter 1,$(V)),,@)

@@ -31,6 +31,7 @@
 #include "client/pump.h"
 #include "client/reconnect.h"
 #include "client/servers.h"
+#include "client/settings.h"
 #include "client/signals.h"
 #include "client/status.h"
 #include "common/clock.h"
@@ -41,9 +42,6 @@
 #include "proto/session.h"
 
 enum {
-	/* What a server means that says nothing of them. */
-	BASE_PREFIX_LEN = 16,
-	BASE_MTU = 1500,
 	PATH_LEN = 200,
 	EXIT_NOT_YET = -1,
 };
@@ -143,22 +141,6 @@ static int open_tun(struct client *c)
 	return EXIT_NOT_YET;
 }
 
-static void settings_from(const struct client *c, struct netup_settings *out)
-{
-	const struct msg_options *options = &c->session.options;
-
-	memset(out, 0, sizeof(*out));
-	out->address = c->session.address;
-	out->prefix_len = 32;
-	out->mtu = options->has_mtu ? options->mtu : BASE_MTU;
-	if (!c->config->routes)
-		return;
-	out->prefix_len = options->has_prefix_len ? options->prefix_len :
-						    BASE_PREFIX_LEN;
-	out->n_routes = options->n_routes;
-	memcpy(out->routes, options->routes, sizeof(out->routes));
-}
-
 static void collect_facts(const struct client *c, struct facts *facts)
 {
 	const struct msg_options *options = &c->session.options;
@@ -174,15 +156,13 @@ static void collect_facts(const struct client *c, struct facts *facts)
 	facts->mtu = now->mtu;
 	if (options->has_server)
 		facts->gateway = options->server;
-	while (facts->n_routes < now->n_routes &&
-	       facts->n_routes < FACTS_MAX_ROUTES) {
-		facts->routes[facts->n_routes] = now->routes[facts->n_routes];
-		facts->n_routes++;
-	}
-	facts->n_dns = options->n_dns;
-	memcpy(facts->dns, options->dns,
-	       options->n_dns * sizeof(options->dns[0]));
-	facts_set_search(facts, options->search);
+	facts->n_routes = now->n_routes;
+	_Static_assert(sizeof(facts->routes) == sizeof(now->routes), "room");
+	memcpy(facts->routes, now->routes,
+	       now->n_routes * sizeof(now->routes[0]));
+	facts->n_dns = now->dns.n;
+	memcpy(facts->dns, now->dns.servers, sizeof(facts->dns));
+	memcpy(facts->search, now->dns.search, sizeof(facts->search));
 }
 
 /* Make the interface what the session says; EXIT_NOT_YET: it is. */
@@ -192,15 +172,12 @@ static int set_up_interface(struct client *c)
 	struct facts facts;
 	int error;
 
-	settings_from(c, &settings);
+	settings_from(c->config, &c->session, &settings);
 	error = netup_apply(&c->netup, &settings, &c->link.peer);
 	if (error == -EPERM || error == -EACCES)
 		return no_permission("configure the interface");
-	if (error != 0) {
-		log_error("cannot configure interface %s: %s", c->tun.name,
-			  strerror(-error));
+	if (error != 0)
 		return EXIT_ERROR;
-	}
 	pump_set_mtu(c->pump, settings.mtu);
 	collect_facts(c, &facts);
 	hooks_tell(c->hooks, &facts);
@@ -257,7 +234,9 @@ static int on_options(struct client *c)
 		tell_reconnect(c, RECONNECT_RETRY_AFTER, pushed->retry_ms);
 	}
 	if (pushed->has_mtu || pushed->has_prefix_len ||
-	    pushed->n_routes > 0 || pushed->no_routes)
+	    pushed->n_routes > 0 || pushed->no_routes ||
+	    pushed->n_dns > 0 || pushed->no_dns ||
+	    pushed->search[0] != '\0' || pushed->no_search)
 		return set_up_interface(c);
 	return EXIT_NOT_YET;
 }
@@ -404,6 +383,7 @@ static int attempt(struct client *c)
 	(void)known;
 	status_connecting(c->status, server_text(c));
 	c->link.congestion = c->config->congestion;
+	c->link.mark = c->config->default_route ? FULLTUNNEL_MARK : 0;
 	switch (link_open(&c->link, server.host, server.port, &c->signals,
 			  c->why, sizeof(c->why))) {
 	case LINK_STOPPED:
@@ -490,6 +470,7 @@ static int run_with_tun(struct client *c)
 		log_error("cannot open rtnetlink: %s", strerror(-error));
 		return EXIT_ERROR;
 	}
+	outside_remember(&c->link.outside);
 	c->pump = pump_new(&c->tun, &c->signals, &c->counters);
 	c->hooks = hooks_new(&hooks);
 	c->status = status_new(c->tun.name, &c->config->servers);

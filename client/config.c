@@ -61,8 +61,23 @@ static const struct option_def table[] = {
 	{ 0, "congestion", "NAME", "congestion control of the connection; "
 	  "\"kernel\": as the system has it [" SOCK_CONGESTION "]",
 	  &option_text, MEMBER(config.congestion), 0, 0, 0 },
-	{ 0, "no-route", NULL, "set the address alone: no route to the network "
-	  "or beyond", &option_clear, MEMBER(config.routes), 0, 0, 0 },
+	{ 0, "default-route", NULL, "send all traffic through the tunnel, but "
+	  "for the connection to the server; implies --reject-outside",
+	  &option_flag, MEMBER(config.default_route), 0, 0, 0 },
+	{ 0, "route", "NETWORK", "send this network's traffic through the "
+	  "tunnel; may be repeated", &option_networks, MEMBER(config.own_routes),
+	  1, 32, 0 },
+	{ 0, "no-routes", NULL, "set the address alone: no route to the "
+	  "server's network or to what it pushes", &option_clear,
+	  MEMBER(config.routes), 0, 0, 0 },
+	{ 0, "dns", "ADDRESS", "ask this DNS server instead of those that the "
+	  "server pushes; may be repeated", &option_ipv4s, MEMBER(config.own_dns),
+	  0, 0, 0 },
+	{ 0, "no-dns", NULL, "do not change which DNS servers and search "
+	  "domain this host has", &option_clear, MEMBER(config.dns), 0, 0, 0 },
+	{ 0, "reject-outside", NULL, "drop packets for the tunnel's address "
+	  "that arrive on another interface (with nft)", &option_flag,
+	  MEMBER(config.reject_outside), 0, 0, 0 },
 	{ 0, "up", "COMMAND", "run this when the interface has its address, "
 	  "and again when something of it changes; without a shell [none]",
 	  &words_command, MEMBER(config.up), 0, 0, 0 },
@@ -160,6 +175,32 @@ static bool take_argument(struct command_line *line, const char *argument,
 	return true;
 }
 
+static bool check_dns(const struct cli_config *config,
+		      char error[OPTIONS_ERROR_LEN])
+{
+	static const struct option_def one = { .name = "dns" };
+	char text[OPTIONS_TEXT_LEN];
+	uint32_t address;
+	unsigned int i;
+
+	for (i = 0; i < config->own_dns.n; i++) {
+		address = config->own_dns.address[i];
+		if (address >> 24 != 0 && address >> 24 < 224)
+			continue;
+		option_ipv4.write(&one, &address, 0, text, sizeof(text));
+		snprintf(error, OPTIONS_ERROR_LEN, "option --dns: \"%.15s\" "
+			 "found, allowed: the IPv4 address of a host, such as "
+			 "10.0.0.1", text);
+		return false;
+	}
+	if (!config->dns && config->own_dns.n > 0) {
+		snprintf(error, OPTIONS_ERROR_LEN,
+			 "--dns and --no-dns exclude each other");
+		return false;
+	}
+	return true;
+}
+
 static bool check(struct command_line *line, int n_arguments, char **arguments,
 		  char error[OPTIONS_ERROR_LEN])
 {
@@ -168,6 +209,8 @@ static bool check(struct command_line *line, int n_arguments, char **arguments,
 			 "-q and -v exclude each other");
 		return false;
 	}
+	if (!check_dns(&line->config, error))
+		return false;
 	if (n_arguments > 1) {
 		snprintf(error, OPTIONS_ERROR_LEN,
 			 "'%.80s' is one argument too many; several servers: "
@@ -191,6 +234,7 @@ static void set_defaults(struct command_line *line)
 	line->config.port = DEFAULT_PORT;
 	line->config.routes = true;
 	line->config.hook_timeout_s = HOOK_TIMEOUT_S;
+	line->config.dns = true;
 	snprintf(line->config.tun, sizeof(line->config.tun), "tun%%d");
 	snprintf(line->config.congestion, sizeof(line->config.congestion),
 		 SOCK_CONGESTION);

@@ -26,6 +26,11 @@ struct cli_config {
 	uint32_t hook_timeout_s;
 	char control[OPTIONS_TEXT_LEN];	/* socket; "": the usual one */
 	uint32_t log_format;		/* enum log_format */
+	bool dns;			/* tell the host of name servers */
+	bool default_route;		/* all traffic */
+	bool reject_outside;		/* packets for us from elsewhere */
+	struct option_networks own_routes;
+	struct option_ipv4s own_dns;	/* instead of what is pushed */
 	unsigned int verbose;
 	bool quiet, help, version, test, print_default;
 };

@@ -3,7 +3,6 @@
 #include "client/facts.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,23 +38,6 @@ bool facts_equal(const struct facts *a, const struct facts *b)
 	       same_routes(a, b) && a->n_dns == b->n_dns &&
 	       memcmp(a->dns, b->dns, a->n_dns * sizeof(a->dns[0])) == 0 &&
 	       strcmp(a->search, b->search) == 0;
-}
-
-static bool is_domain(const char *text)
-{
-	const char *p;
-
-	for (p = text; *p; p++)
-		if (!isascii((unsigned char)*p) ||
-		    !(isalnum((unsigned char)*p) || strchr("-._", *p)))
-			return false;
-	return *text != '-';
-}
-
-void facts_set_search(struct facts *facts, const char *domain)
-{
-	snprintf(facts->search, sizeof(facts->search), "%s",
-		 is_domain(domain) ? domain : "");
 }
 
 static void append(char text[FACTS_LIST_LEN], const char *separator,

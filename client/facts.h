@@ -12,7 +12,7 @@
 #include "proto/msg.h"
 
 enum {
-	FACTS_MAX_ROUTES = MSG_MAX_ROUTES,
+	FACTS_MAX_ROUTES = MSG_MAX_ROUTES + OPTIONS_MAX_NETWORKS,
 	FACTS_ADDRESS_LEN = 16,
 	FACTS_LIST_LEN = 2048,
 };
@@ -36,13 +36,6 @@ struct facts {
 void facts_address_text(uint32_t address, char text[FACTS_ADDRESS_LEN]);
 
 bool facts_equal(const struct facts *a, const struct facts *b);
-
-/*
- * Take a server's word for the search domain if it is the name of one: letters,
- * digits, dots, hyphens and underscores, not a hyphen first.  Else there is
- * none.
- */
-void facts_set_search(struct facts *facts, const char *domain);
 
 /* "10.1.0.0/16 10.2.0.0/16", cut where it does not fit. */
 void facts_routes_text(const struct facts *facts, const char *separator,

@@ -8,7 +8,7 @@
  * acted on last.  It starts with all signals blocked, as every thread of cli.
  *
  * What a server says reaches a command's environment only as numbers, or as a
- * name that facts_set_search() took, and never its command line.
+ * name that pushed.h takes for one, and never its command line.
  */
 #include "client/hooks.h"
 

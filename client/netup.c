@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The TUN interface's MTU, address and routes.
+ * The TUN interface's MTU, address and routes, and what goes with them.
  *
  * Theory of operation: the structure remembers what was added, and a new set
  * of settings is applied as a difference to it, so that open connections
@@ -9,6 +9,7 @@
  * away together with the first one, so after the old address was removed the
  * new one is added once more.  And with an interface's last address go all of
  * its routes, so they are added last, those that should still be there too.
+ * The name servers come after the routes that lead to them.
  */
 #include "client/netup.h"
 
@@ -28,6 +29,7 @@ enum {
 	 * for TUN, set here so that a host's setting does not change it. */
 	TX_QUEUE_LEN = 500,
 	PREFIX_TEXT_LEN = INET_ADDRSTRLEN + 4,
+	WHY_LEN = 400,
 };
 
 static uint32_t mask_of(uint8_t prefix_len)
@@ -60,8 +62,9 @@ static bool has_route(const struct netup_settings *settings,
  * kernel chooses the source of an unsent datagram as it would route it.
  */
 static bool leads_to_tunnel(const struct sockaddr_storage *server,
-			    uint32_t address)
+			    const struct netup_settings *want)
 {
+	uint32_t mark = want->default_route ? FULLTUNNEL_MARK : 0;
 	struct sockaddr_in source = { 0 };
 	socklen_t len = sizeof(source);
 	bool leads = false;
@@ -72,10 +75,12 @@ static bool leads_to_tunnel(const struct sockaddr_storage *server,
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
-	if (connect(fd, (const struct sockaddr *)server,
+	if ((mark == 0 || setsockopt(fd, SOL_SOCKET, SO_MARK, &mark,
+				     sizeof(mark)) == 0) &&
+	    connect(fd, (const struct sockaddr *)server,
 		    sizeof(struct sockaddr_in)) == 0 &&
 	    getsockname(fd, (struct sockaddr *)&source, &len) == 0)
-		leads = ntohl(source.sin_addr.s_addr) == address;
+		leads = ntohl(source.sin_addr.s_addr) == want->address;
 	close(fd);
 	return leads;
 }
@@ -102,7 +107,7 @@ static bool add_route(struct netup *n, const struct msg_route *route,
 		log_warning("cannot add route %s: %s", text, strerror(-error));
 		return false;
 	}
-	if (leads_to_tunnel(server, want->address)) {
+	if (leads_to_tunnel(server, want)) {
 		log_warning("route %s leads to the server itself; not added",
 			    text);
 		netcfg_route_del(n->nc, n->tun->ifindex, route->network,
@@ -188,8 +193,14 @@ int netup_init(struct netup *n, const struct tun *tun)
 {
 	memset(n, 0, sizeof(*n));
 	n->tun = tun;
+	dns_init(&n->dns, tun->name);
 	n->nc = netcfg_open();
-	return n->nc == NULL ? -errno : 0;
+	if (n->nc == NULL)
+		return -errno;
+	fulltunnel_clean(n->nc, tun->ifindex);
+	guard_clean(tun->ifindex);
+	dns_clean(&n->dns);
+	return 0;
 }
 
 /* A server may leave host bits set, the kernel does not take them. */
@@ -204,35 +215,89 @@ static void clear_host_bits(struct netup_settings *settings)
 	}
 }
 
-int netup_apply(struct netup *n, const struct netup_settings *settings,
-		const struct sockaddr_storage *server)
+/* Log a failure for which there is no better place; returns it. */
+static int failed(const struct netup *n, const char *what, int error)
 {
-	struct netup_settings wanted = *settings;
-	const struct netup_settings *want = &wanted;
+	if (error != -EPERM && error != -EACCES)
+		log_error("cannot %s of interface %s: %s", what, n->tun->name,
+			  strerror(-error));
+	return error;
+}
+
+static int apply_guard(struct netup *n, const struct netup_settings *want)
+{
+	char why[WHY_LEN];
+
+	if (!want->guard)
+		return 0;
+	if (guard_set(&n->guard, n->tun->ifindex, want->address,
+		      want->default_route ? FULLTUNNEL_MARK : 0, why,
+		      sizeof(why))) {
+		n->guard_failed = false;
+		return 0;
+	}
+	if (want->guard_required) {
+		log_error("--reject-outside is not possible: %s", why);
+		return -ENOTSUP;
+	}
+	if (!n->guard_failed)
+		log_warning("packets for the tunnel's address are not kept "
+			    "out elsewhere, the MSS is not clamped: %s", why);
+	n->guard_failed = true;
+	return 0;
+}
+
+static int apply_link(struct netup *n, const struct netup_settings *want)
+{
+	bool new = n->now.mtu != want->mtu ||
+		   n->now.address != want->address ||
+		   n->now.prefix_len != want->prefix_len;
 	char text[PREFIX_TEXT_LEN];
 	int error;
-
-	clear_host_bits(&wanted);
 
 	if (n->now.mtu != want->mtu) {
 		error = netcfg_link_up(n->nc, n->tun->ifindex, want->mtu,
 				       TX_QUEUE_LEN);
 		if (error != 0)
-			return error;
+			return failed(n, "set the MTU", error);
 		n->now.mtu = want->mtu;
 	}
 	remove_routes(n, want);
 	error = change_address(n, want);
 	if (error != 0)
-		return error;
+		return failed(n, "set the address", error);
 	prefix_text(want->address, want->prefix_len, text);
-	log_info("address %s on %s, mtu %" PRIu32, text, n->tun->name,
-		 want->mtu);
-	if (leads_to_tunnel(server, want->address))
+	log_at(new ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
+	       "address %s on %s, mtu %" PRIu32, text, n->tun->name, want->mtu);
+	return 0;
+}
+
+int netup_apply(struct netup *n, const struct netup_settings *settings,
+		const struct sockaddr_storage *server)
+{
+	struct netup_settings wanted = *settings;
+	const struct netup_settings *want = &wanted;
+	int error;
+
+	clear_host_bits(&wanted);
+	error = apply_link(n, want);
+	if (error == 0)
+		error = apply_guard(n, want);
+	if (error != 0)
+		return error;
+	if (leads_to_tunnel(server, want))
 		log_warning("the tunnel's network holds the server's own "
-			    "address; nothing will get through (--no-route "
+			    "address; nothing will get through (--no-routes "
 			    "leaves that network out)");
 	add_routes(n, want, server);
+	if (want->default_route) {
+		error = fulltunnel_up(&n->fulltunnel, n->nc, n->tun->ifindex);
+		if (error != 0)
+			return failed(n, "set the policy rules", error);
+	}
+	n->now.dns = want->dns;
+	if (want->set_dns)
+		dns_apply(&n->dns, &want->dns);
 	return 0;
 }
 
@@ -240,7 +305,10 @@ void netup_fini(struct netup *n)
 {
 	if (n->nc == NULL)
 		return;
+	dns_remove(&n->dns);
+	fulltunnel_down(&n->fulltunnel, n->nc);
 	remove_routes(n, NULL);
+	guard_remove(&n->guard);
 	if (n->now.address != 0)
 		netcfg_address_del(n->nc, n->tun->ifindex, n->now.address,
 				   n->now.prefix_len);

@@ -60,6 +60,7 @@ needs_of_check() {
 	need program setpriv util-linux
 	need program nft nftables
 	need program jq jq
+	need program resolvconf openresolv
 	need program tcpdump tcpdump
 	need program tshark tshark
 	need program mandoc mandoc

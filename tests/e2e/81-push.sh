@@ -8,6 +8,8 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+asks() { grep -q "^$1" "$WORK/etc1/resolv.conf"; }
+
 has_route() { ip -n "$PREFIX-$1" route show "$2" dev tun0 | grep -q .; }
 
 # refused PART OPTION...: srv does not start and says why, in one line.
@@ -38,9 +40,12 @@ refused 'at most 32' --test-config "${many[@]}"
 printf '%s\n' 'push-route = 198.51.100.0/24' 'push-route = 203.0.113.1/32' \
 	"push-dns = $HUB" 'push-search = example.org' >"$WORK/srv.conf"
 start_srv --config "$WORK/srv.conf"
+private 1
 start_cli 1 -a 10.0.0.11
 wait_joined 1
 wait_for "the pushed routes" has_route c1 198.51.100.0/24
+wait_for "the pushed DNS server" asks "nameserver $HUB"
+wait_for "the pushed search domain" asks 'search example.org'
 wait_for "the pushed routes" has_route c1 203.0.113.1
 wait_ping c1 198.51.100.2
 wait_ping c1 203.0.113.1
@@ -67,6 +72,7 @@ has_route c1 192.168.7.0/24 || fail "a refused reload changed a route"
 reload '# nothing'
 wait_for "the last route to go" not has_route c1 192.168.7.0/24
 wait_for "the last route to go" not has_route c1 198.51.100.0/24
+wait_for "the DNS server to go" not asks "nameserver $HUB"
 raw_do base expect-nothing 300
 raw_do base send 451400000000000040000000 ffffffff ffffffff
 raw_do base expect 451400000000000040000000 ffffffff ffffffff

@@ -19,8 +19,9 @@
 #                                   namespace lan
 #
 # Names carry the process id, so that several runs can stand side by side.
-# Environment: SRV, CLI, DEVICE, RAW, BASESERVER (programs), WAIT_SCALE (slower
-# builds wait longer), RUN_TAG (first part of the namespaces' names).
+# Environment: SRV, CLI, DEVICE, RAW, BASESERVER, NAMESERVER (programs),
+# WAIT_SCALE (slower builds wait longer), RUN_TAG (first part of the namespaces'
+# names).
 
 set -u
 
@@ -30,6 +31,7 @@ CLI=$(realpath -m "${CLI:-$TOP/cli}")
 DEVICE=$(realpath -m "${DEVICE:-$TOP/device}")
 RAW=$(realpath -m "${RAW:-$TOP/build/release/tests/tools/raw}")
 BASESERVER=$(realpath -m "${BASESERVER:-$TOP/build/release/tests/tools/baseserver}")
+NAMESERVER=$(realpath -m "${NAMESERVER:-$TOP/build/release/tests/tools/nameserver}")
 WAIT_SCALE=${WAIT_SCALE:-1}
 PREFIX=${RUN_TAG:-svpn}-$$
 SERVER=192.0.2.1	# the gateway's address on the transport network
@@ -38,7 +40,7 @@ WORLD=198.51.100.2	# a host beyond it (add_world)
 export WAIT_SCALE HUB
 
 declare -A PID=() LOG=() TO=() FROM=()
-declare -a NAMESPACES=() SRV_WRAP=()
+declare -a NAMESPACES=() SRV_WRAP=() CLI_WRAP=()
 WORK=
 FINISHING=
 
@@ -212,11 +214,37 @@ srv_listens_or_ended() {
 	listens "${PID[srv]}" "${PORT:-2002}" || ended "${PID[srv]}"
 }
 
-# start_cli N [OPTION...]: in namespace cN, with the server's address.
+# start_cli N [OPTION...]: in namespace cN, with the server's address.  CLI_WRAP
+# goes in front.
 start_cli() {
 	local n=$1
 	shift
-	start "cli$n" "c$n" "$CLI" -s $SERVER "$@" </dev/null
+	start "cli$n" "c$n" "${CLI_WRAP[@]}" "$CLI" -s "$SERVER" "$@" </dev/null
+}
+
+# private N: from now on start_cli runs in a mount namespace in which /etc, /run
+# and /usr/local/bin are $WORK/etcN, runN and binN: what it changes there is
+# seen there, and the machine's own files are out of its reach.  /etc has what
+# a program needs, and a resolv.conf of one line.
+private() {
+	local n=$1 file
+	mkdir "$WORK/etc$n" "$WORK/run$n" "$WORK/bin$n"
+	for file in passwd group ld.so.cache resolvconf.conf alternatives \
+		nftables.conf; do
+		[[ ! -e /etc/$file ]] || cp -a "/etc/$file" "$WORK/etc$n/"
+	done
+	echo 'hosts: files dns' >"$WORK/etc$n/nsswitch.conf"
+	echo '127.0.0.1 localhost' >"$WORK/etc$n/hosts"
+	echo 'nameserver 192.0.2.1' >"$WORK/etc$n/resolv.conf"
+	cat >"$WORK/private$n" <<-END
+		#!/bin/sh
+		mount --bind "$WORK/bin$n" /usr/local/bin || exit 1
+		mount --bind "$WORK/etc$n" /etc || exit 1
+		mount --bind "$WORK/run$n" /run || exit 1
+		exec "\$@"
+	END
+	chmod +x "$WORK/private$n"
+	CLI_WRAP=("$WORK/private$n")
 }
 
 # The tunnel address in namespace $1, in REPLY.

@@ -4,6 +4,7 @@
  * field were written against.
  *
  *	baseserver PORT
+ *	baseserver PORT OPTIONS
  *
  * Theory of operation: one thread, one poll().  The reply to a request is the
  * request itself with the address in it, every other byte unchanged, whatever
@@ -11,6 +12,10 @@
  * a reply; a keepalive is echoed; a packet goes to the client that holds its
  * destination, or nowhere.  It has no TUN.  Sockets are blocking for sends: a
  * test moves little data.  Nothing is shared with the code under test.
+ *
+ * With OPTIONS, in hex (protocol.md, section 9), it is a capable server that
+ * says whatever they say, and each line of hex on its standard input is sent
+ * to all clients as options of their own.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,6 +36,7 @@ enum {
 	MAX_CLIENTS = 32,
 	NETWORK = 0x0a000000,	/* 10.0.0.0/16, as base clients believe */
 	FIRST = 2,		/* 10.0.0.1 is the server's own */
+	MAX_OPTIONS = 1000,
 };
 
 struct client {
@@ -41,6 +47,10 @@ struct client {
 };
 
 static struct client clients[MAX_CLIENTS];
+
+static uint8_t options[MAX_OPTIONS];
+static size_t options_len;
+static bool capable;
 
 static struct client *holder(uint32_t address)
 {
@@ -72,6 +82,47 @@ static void drop(struct client *client, const char *why)
 	client->fd = -1;
 }
 
+static size_t read_hex(const char *text, uint8_t *out)
+{
+	size_t n = 0;
+	unsigned int byte;
+
+	while (n < MAX_OPTIONS && sscanf(text + 2 * n, "%2x", &byte) == 1)
+		out[n++] = (uint8_t)byte;
+	return n;
+}
+
+static void send_options(struct client *client, const uint8_t *bytes,
+			 size_t len, uint32_t address)
+{
+	uint8_t message[CONTROL_LEN + MAX_OPTIONS] = { 0x45 };
+
+	packet_put16(message + 2, (uint32_t)(CONTROL_LEN + len));
+	packet_put16(message + 4, 0x7653);
+	message[9] = 1;
+	message[11] = 1;
+	packet_put32(message + 16, address);
+	memcpy(message + CONTROL_LEN, bytes, len);
+	send_all(client, message, CONTROL_LEN + len);
+}
+
+/* Returns false at the end of the input. */
+static bool push_line(void)
+{
+	uint8_t bytes[MAX_OPTIONS];
+	char line[2 * MAX_OPTIONS + 2];
+	size_t len;
+	int i;
+
+	if (fgets(line, sizeof(line), stdin) == NULL)
+		return false;
+	len = read_hex(line, bytes);
+	for (i = 0; i < MAX_CLIENTS; i++)
+		if (clients[i].fd >= 0 && clients[i].address != 0)
+			send_options(&clients[i], bytes, len, 0);
+	return true;
+}
+
 static bool answer_request(struct client *client, uint8_t *message)
 {
 	uint32_t wanted = packet_get32(message + 12), address = wanted;
@@ -90,7 +141,10 @@ static bool answer_request(struct client *client, uint8_t *message)
 	client->address = address;
 	packet_put32(message + 12, 0);
 	packet_put32(message + 16, address);
-	send_all(client, message, CONTROL_LEN);
+	if (capable)
+		send_options(client, options, options_len, address);
+	else
+		send_all(client, message, CONTROL_LEN);
 	printf("baseserver: joined 10.0.%u.%u\n", address >> 8 & 255,
 	       address & 255);
 	return true;
@@ -182,29 +236,36 @@ static int listen_on(uint16_t port)
 
 int main(int argc, char **argv)
 {
-	struct pollfd fds[MAX_CLIENTS + 1];
+	struct pollfd fds[MAX_CLIENTS + 2];
 	int i;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: baseserver PORT\n");
+	if (argc < 2 || argc > 3) {
+		fprintf(stderr, "usage: baseserver PORT [OPTIONS]\n");
 		return 2;
 	}
+	capable = argc == 3;
+	if (capable)
+		options_len = read_hex(argv[2], options);
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	setvbuf(stdin, NULL, _IONBF, 0);
+	fds[MAX_CLIENTS + 1].fd = capable ? 0 : -1;
 	fds[MAX_CLIENTS].fd = listen_on((uint16_t)atoi(argv[1]));
 	for (i = 0; i < MAX_CLIENTS; i++)
 		clients[i].fd = -1;
 	for (;;) {
-		for (i = 0; i <= MAX_CLIENTS; i++) {
+		for (i = 0; i <= MAX_CLIENTS + 1; i++) {
 			fds[i].events = POLLIN;
 			if (i < MAX_CLIENTS)
 				fds[i].fd = clients[i].fd;
 		}
-		if (poll(fds, MAX_CLIENTS + 1, -1) < 0)
+		if (poll(fds, MAX_CLIENTS + 2, -1) < 0)
 			return 1;
 		for (i = 0; i < MAX_CLIENTS; i++)
 			if (fds[i].revents != 0 && clients[i].fd >= 0)
 				receive(&clients[i]);
 		if (fds[MAX_CLIENTS].revents != 0)
 			accept_client(fds[MAX_CLIENTS].fd);
+		if (fds[MAX_CLIENTS + 1].revents != 0 && !push_line())
+			fds[MAX_CLIENTS + 1].fd = -1;
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is in force as text, and which search domains are taken. */
+/* What is in force, as text and compared. */
 #include "client/facts.h"
 
 #include <check.h>
@@ -12,24 +12,6 @@ static void set_up(void)
 {
 	memset(&facts, 0, sizeof(facts));
 }
-
-START_TEST(facts_search_domain_is_a_name_or_none)
-{
-	static const char *const bad[] = {
-		"", "a b", "a\nb", "a;b", "$(reboot)", "`x`", "a\x1b[2J",
-		"b\xc3\xbc.example", "-a", "a/b", "'",
-	};
-	size_t i;
-
-	facts_set_search(&facts, "corp-1.example_x.ORG");
-	ck_assert_str_eq(facts.search, "corp-1.example_x.ORG");
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		strcpy(facts.search, "old");
-		facts_set_search(&facts, bad[i]);
-		ck_assert_msg(!*facts.search, "%s", bad[i]);
-	}
-}
-END_TEST
 
 START_TEST(facts_lists_have_their_separator_between)
 {
@@ -100,7 +82,6 @@ static Suite *facts_suite(void)
 	TCase *tcase = tcase_create("facts");
 
 	tcase_add_checked_fixture(tcase, set_up, NULL);
-	tcase_add_test(tcase, facts_search_domain_is_a_name_or_none);
 	tcase_add_test(tcase, facts_lists_have_their_separator_between);
 	tcase_add_test(tcase, facts_any_difference_is_one);
 	tcase_add_test(tcase, facts_longest_list_fits);

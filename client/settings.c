@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* What the interface is to be, of the user's options and the server's. */
+#include "client/settings.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "client/facts.h"
+#include "client/pushed.h"
+#include "common/log.h"
+
+enum {
+	/* What a server means that says nothing of them. */
+	BASE_PREFIX_LEN = 16,
+	BASE_MTU = 1500,
+};
+
+static void take_routes(const struct msg_options *options,
+			struct netup_settings *out)
+{
+	const struct msg_route *route;
+	char text[FACTS_ADDRESS_LEN];
+	const char *problem;
+	unsigned int i;
+
+	for (i = 0; i < options->n_routes; i++) {
+		route = &options->routes[i];
+		problem = pushed_route_problem(route);
+		if (problem == NULL) {
+			out->routes[out->n_routes++] = *route;
+			continue;
+		}
+		facts_address_text(route->network, text);
+		log_warning("route %s/%u of the server is ignored: %s", text,
+			    route->prefix_len, problem);
+	}
+}
+
+static void take_dns(const struct msg_options *options,
+		     struct dns_settings *out)
+{
+	char text[FACTS_ADDRESS_LEN];
+	const char *problem;
+	unsigned int i;
+
+	for (i = 0; i < options->n_dns; i++) {
+		problem = pushed_dns_problem(options->dns[i]);
+		if (problem == NULL) {
+			out->servers[out->n++] = options->dns[i];
+			continue;
+		}
+		facts_address_text(options->dns[i], text);
+		log_warning("DNS server %s of the server is ignored: %s", text,
+			    problem);
+	}
+}
+
+static void take_search(const struct msg_options *options,
+			struct dns_settings *out)
+{
+	if (options->search[0] == '\0')
+		return;
+	if (pushed_search_is_good(options->search))
+		memcpy(out->search, options->search, sizeof(out->search));
+	else
+		log_warning("search domain '%s' of the server is ignored: it "
+			    "is no domain name", options->search);
+}
+
+static void settings_dns(const struct cli_config *config,
+			 const struct msg_options *options,
+			 struct dns_settings *out)
+{
+	unsigned int i;
+
+	for (i = 0; i < config->own_dns.n; i++)
+		out->servers[out->n++] = config->own_dns.address[i];
+	if (out->n == 0)
+		take_dns(options, out);
+	if (out->n > 0)
+		take_search(options, out);
+	/* Without a domain of its own, a server answers for all names. */
+	out->all_names = out->n > 0 &&
+			 (config->default_route || out->search[0] == '\0');
+}
+
+void settings_from(const struct cli_config *config,
+		   const struct session *session, struct netup_settings *out)
+{
+	const struct option_networks *own = &config->own_routes;
+	const struct msg_options *options = &session->options;
+	unsigned int i;
+
+	memset(out, 0, sizeof(*out));
+	out->address = session->address;
+	out->prefix_len = 32;
+	out->mtu = options->has_mtu ? options->mtu : BASE_MTU;
+	out->default_route = config->default_route;
+	out->guard = config->default_route || config->reject_outside ||
+		     config->own_routes.n > 0;
+	out->guard_required = config->reject_outside;
+	for (i = 0; i < own->n; i++)
+		out->routes[out->n_routes++] = (struct msg_route){
+			own->network[i].address, own->network[i].prefix_len,
+		};
+	out->set_dns = config->dns;
+	settings_dns(config, options, &out->dns);
+	if (!config->routes)
+		return;
+	out->prefix_len = options->has_prefix_len ? options->prefix_len :
+						    BASE_PREFIX_LEN;
+	take_routes(options, out);
+}
