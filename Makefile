@@ -59,6 +59,8 @@ unit_client := $(addprefix fake/,$(addprefix server/,client join push forward \
 	common/log proto/frame proto/ippkt proto/msg
 unit_coalesce := common/coalesce common/segment proto/ippkt
 unit_control := common/control common/control_ask common/log
+unit_dnsfile := client/dnsfile
+unit_dnsmsg := client/dnsmsg
 unit_egress := server/egress server/drain common/flowq
 unit_facts := client/facts
 unit_flowq := common/flowq proto/ippkt
@@ -83,6 +85,7 @@ unit_plot := server/plot server/history common/human
 unit_privilege := common/privilege
 unit_push := $(addprefix server/,push egress drain) common/flowq proto/msg \
 	proto/session proto/frame
+unit_pushed := client/pushed $(OPTIONS)
 unit_reconnect := client/reconnect
 unit_registry := server/registry server/stats common/log
 unit_route := server/route

@@ -141,6 +141,62 @@ START_TEST(netcfg_link_up_without_ipv6_works)
 }
 END_TEST
 
+static void fill_rules(struct netcfg_rule rules[2], int family)
+{
+	memset(rules, 0, 2 * sizeof(*rules));
+	rules[0].family = rules[1].family = family;
+	rules[0].priority = 20000;
+	rules[0].table = 254;
+	rules[0].specific = true;
+	rules[1].priority = 20001;
+	rules[1].table = 4711;
+	rules[1].not_mark = 0x2002;
+	rules[1].unreachable = family == AF_INET6;
+}
+
+static void check_rules(int family)
+{
+	struct netcfg_rule rules[2], found[4];
+	int i;
+
+	fill_rules(rules, family);
+	for (i = 0; i < 2; i++)
+		ck_assert_int_eq(netcfg_rule_add(nc, &rules[i]), 0);
+	ck_assert_int_eq(netcfg_rule_add(nc, &rules[1]), -EEXIST);
+	ck_assert_int_eq(netcfg_rules(nc, family, found, 4), 2);
+	for (i = 0; i < 2; i++) {
+		ck_assert_int_eq(found[i].family, family);
+		ck_assert_uint_eq(found[i].priority, rules[i].priority);
+		ck_assert_uint_eq(found[i].table, rules[i].table);
+		ck_assert_uint_eq(found[i].not_mark, rules[i].not_mark);
+		ck_assert_int_eq(found[i].specific, rules[i].specific);
+		ck_assert_int_eq(found[i].unreachable, rules[i].unreachable);
+	}
+	ck_assert_int_eq(netcfg_rules(nc, family, found, 1), 1);
+	for (i = 0; i < 2; i++)
+		ck_assert_int_eq(netcfg_rule_del(nc, &rules[i]), 0);
+	ck_assert_int_eq(netcfg_rules(nc, family, found, 4), 0);
+	ck_assert_int_eq(netcfg_rule_del(nc, &rules[0]), -ENOENT);
+}
+
+START_TEST(netcfg_rules_are_added_listed_and_removed)
+{
+	check_rules(AF_INET);
+	check_rules(AF_INET6);
+}
+END_TEST
+
+START_TEST(netcfg_default_of_a_table_leaves_main_alone)
+{
+	link_up();
+	ck_assert_int_eq(netcfg_default_add(nc, tun.ifindex, 4711), 0);
+	ck_assert_int_eq(netcfg_default_add(nc, tun.ifindex, 4711), 0);
+	ck_assert(!has_route(0, 0));
+	ck_assert_int_eq(netcfg_default_del(nc, tun.ifindex, 4711), 0);
+	ck_assert_int_eq(netcfg_default_del(nc, tun.ifindex, 4711), -ESRCH);
+}
+END_TEST
+
 START_TEST(netcfg_link_up_refused_is_reported)
 {
 	ck_assert_int_eq(netcfg_link_up(nc, 4711, MTU, 0), -ENODEV);
@@ -233,6 +289,8 @@ static Suite *netcfg_suite(void)
 	tcase_add_test(tcase, netcfg_link_up_sets_mtu_and_queue);
 	tcase_add_test(tcase, netcfg_link_up_makes_no_ipv6_address);
 	tcase_add_test(tcase, netcfg_link_up_without_ipv6_works);
+	tcase_add_test(tcase, netcfg_rules_are_added_listed_and_removed);
+	tcase_add_test(tcase, netcfg_default_of_a_table_leaves_main_alone);
 	tcase_add_test(tcase, netcfg_link_up_refused_is_reported);
 	tcase_add_test(tcase, netcfg_address_brings_its_network_and_goes);
 	tcase_add_test(tcase, netcfg_route_comes_and_goes);
