@@ -59,9 +59,12 @@ has_counted "nobody asked" || fail "not by our rule"
 ip -n "$PREFIX-world" addr add 10.0.0.99/32 dev lo
 ns s sh -c 'for i in all up0; do
 	echo 0 >/proc/sys/net/ipv4/conf/$i/rp_filter; done'
-ns world ping -q -c 1 -W 1 -I 10.0.0.99 10.0.0.11 >/dev/null &&
-	fail "the world speaks with a client's address"
+ns c1 nft add rule ip look input ip saddr 10.0.0.99 counter
+ns world ping -q -c 1 -W 1 -I 10.0.0.99 10.0.0.11 >/dev/null
 has_counted "client's address from elsewhere" || fail "not by our rule"
+can_ping c1 $HUB	# what came before it has arrived by now
+ns c1 nft list table ip look | grep 'saddr.*counter packets 0 ' >/dev/null ||
+	fail "the world speaks with a client's address"
 
 stop srv
 ((STATUS == 0)) || fail "srv ended with $STATUS"
