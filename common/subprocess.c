@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -23,10 +24,10 @@
 
 #include "common/clock.h"
 
-#define SYSTEM_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:" \
+#define SYSTEM_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:" \
 		    "/sbin:/bin"
 
-enum { MAX_ENVIRONMENT = 64, AFTER_SIGNAL = 128 };
+enum { MAX_ENVIRONMENT = 64, AFTER_SIGNAL = 128, PROGRAM_LEN = 4096 };
 
 struct running {
 	pid_t pid;
@@ -77,16 +78,43 @@ static int describe(posix_spawn_file_actions_t *actions,
 	return error;
 }
 
+/*
+ * Where the program is.  posix_spawnp(3) would look in the PATH of whoever
+ * started us.
+ */
+static int find_program(const char *name, char program[PROGRAM_LEN])
+{
+	char path[] = SYSTEM_PATH;
+	char *folder, *rest = path;
+	int error = -ENOENT;
+
+	if (strchr(name, '/')) {
+		snprintf(program, PROGRAM_LEN, "%s", name);
+		return 0;
+	}
+	while ((folder = strsep(&rest, ":")) != NULL) {
+		snprintf(program, PROGRAM_LEN, "%s/%s", folder, name);
+		if (access(program, X_OK) == 0)
+			return 0;
+		if (errno != ENOENT && errno != ENOTDIR)
+			error = -errno;
+	}
+	return error;
+}
+
 /* argv and environment are only read; posix_spawn(3) wants them writable. */
 static int spawn(const struct subprocess *what, int in, int out, pid_t *pid)
 {
-	const char *environment[MAX_ENVIRONMENT + 2] = { SYSTEM_PATH };
+	const char *environment[MAX_ENVIRONMENT + 2] = { "PATH=" SYSTEM_PATH };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	char *const *argv, *const *envp;
+	char program[PROGRAM_LEN];
 	size_t n = 0;
-	int error;
+	int error = find_program(what->argv[0], program);
 
+	if (error)
+		return error;
 	while (what->environment && what->environment[n] &&
 	       n < MAX_ENVIRONMENT) {
 		environment[n + 1] = what->environment[n];
@@ -98,8 +126,8 @@ static int spawn(const struct subprocess *what, int in, int out, pid_t *pid)
 	posix_spawnattr_init(&attributes);
 	error = describe(&actions, &attributes, in, out);
 	if (error == 0)
-		error = posix_spawnp(pid, argv[0], &actions, &attributes, argv,
-				     envp);
+		error = posix_spawn(pid, program, &actions, &attributes, argv,
+				    envp);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
 	return -error;

@@ -5,8 +5,11 @@
 #include <check.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 
@@ -58,6 +61,27 @@ START_TEST(subprocess_environment_is_what_is_given_and_the_path)
 	ck_assert_ptr_nonnull(strstr(output, "IFACE=tun0\n"));
 	ck_assert_ptr_nonnull(strstr(output, "PATH=/usr/local/sbin:"));
 	ck_assert_ptr_null(strstr(output, "LD_SECRET"));
+}
+END_TEST
+
+/* Whoever starts us does not choose the programs that we run. */
+START_TEST(subprocess_is_looked_up_in_the_systems_path_alone)
+{
+	char folder[] = "/tmp/test_subprocess_XXXXXX", program[64];
+	FILE *file;
+
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(program, sizeof(program), "%s/true", folder);
+	file = fopen(program, "w");
+	ck_assert_ptr_nonnull(file);
+	fputs("#!/bin/sh\nexit 7\n", file);
+	fclose(file);
+	chmod(program, 0755);
+	setenv("PATH", folder, 1);
+	ck_assert_int_eq(RUN(NULL, NULL, "true"), 0);
+	ck_assert_int_eq(RUN(NULL, NULL, program), 7);
+	unlink(program);
+	rmdir(folder);
 }
 END_TEST
 
@@ -134,6 +158,8 @@ int main(void)
 	tcase_add_test(tcase, subprocess_arguments_are_not_for_a_shell);
 	tcase_add_test(tcase,
 		       subprocess_environment_is_what_is_given_and_the_path);
+	tcase_add_test(tcase,
+		subprocess_is_looked_up_in_the_systems_path_alone);
 	tcase_add_test(tcase,
 		       subprocess_has_three_descriptors_and_no_blocked_signal);
 	tcase_add_test(tcase,
