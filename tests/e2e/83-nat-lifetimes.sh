@@ -70,4 +70,21 @@ stop srv
 expect_tables ""
 [[ $(forwarding) == 0 ]] || fail "forwarding is still on"
 log_has srv 'warning|error' && fail "srv complains"
-true
+
+# As a service manager starts it: never root, with an ambient capability.
+SRV_WRAP=(setpriv --reuid nobody --clear-groups --inh-caps=-all,+net_admin
+	--ambient-caps=-all,+net_admin --bounding-set=-all,+net_admin
+	--no-new-privs)
+start_srv --nat up0
+expect_tables "${MARKER}simplevpn-nat-tun0 "
+stop srv
+((STATUS == 0)) || fail "srv ended with $STATUS"
+expect_tables ""
+[[ $(forwarding) == 0 ]] || fail "forwarding is still on"
+log_has srv 'warning|error' && fail "srv complains"
+SRV_WRAP=()
+
+# A tunnel with the addresses of the uplink.
+start_srv --nat up0 --network 198.51.0.0/16
+log_has srv 'up0 has 198.51.100.1, which is in the tunnel' ||
+	fail "the overlap was not named"
