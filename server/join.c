@@ -28,8 +28,6 @@
 
 enum {
 	GRANTED_FLAGS = MSG_FLAG_OPTIONS | MSG_FLAG_SEGMENTS,
-	KEEPALIVE_S = 15,
-	KEEPALIVES_PER_TIMEOUT = 4,
 	PROBE_SLACK_S = 5,
 	TAKE_OVER_MS = 2000,	/* for the old holder to leave */
 	SETTLE_MS = 100,
@@ -125,14 +123,6 @@ static enum msg_error choose(const struct server *server,
 	return error_of(addrpool_take_any(server->pool, address));
 }
 
-/* What capable clients are told: several keepalives fit the idle timeout. */
-static uint16_t keepalive_s(const struct server *server)
-{
-	uint32_t s = server->live.idle_timeout_s / KEEPALIVES_PER_TIMEOUT;
-
-	return (uint16_t)(s < 1 ? 1 : s > KEEPALIVE_S ? KEEPALIVE_S : s);
-}
-
 /* Returns the version of what is pushed. */
 static uint32_t fill_options(const struct server *server, enum msg_error error,
 			     struct msg_options *options)
@@ -153,10 +143,6 @@ static uint32_t fill_options(const struct server *server, enum msg_error error,
 	options->server = server->address;
 	options->has_mtu = true;
 	options->mtu = (uint16_t)config->mtu;
-	options->has_idle_timeout = true;
-	options->idle_timeout_s = (uint16_t)server->live.idle_timeout_s;
-	options->has_keepalive = true;
-	options->keepalive_s = keepalive_s(server);
 	return push_fill(server->push, options);
 }
 
@@ -201,7 +187,8 @@ static void set_abilities(const struct server *server,
 {
 	uint32_t mtu = request->capable ? server->config->mtu : JOIN_BASE_MTU;
 	uint32_t probe_s = PROBE_SLACK_S + (request->capable ?
-				keepalive_s(server) : KEEPALIVE_S);
+			push_keepalive_s(server->live.idle_timeout_s) :
+			PUSH_KEEPALIVE_S);
 
 	atomic_store_explicit(&endpoint->mtu, mtu, memory_order_relaxed);
 	atomic_store_explicit(&endpoint->probe_ms, probe_s * 1000,

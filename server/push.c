@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the server tells its capable clients beyond their address.
+ * What the server tells its capable clients and may change.
  *
  * Theory of operation: what is pushed has a version.  A message always holds
  * all of it, so that it can be sent twice and only the last one counts.  Two
@@ -28,12 +28,22 @@ _Static_assert((int)OPTIONS_MAX_NETWORKS <= (int)MSG_MAX_ROUTES &&
 	       (int)OPTIONS_MAX_IPV4S <= (int)MSG_MAX_DNS,
 	       "what can be set can be sent");
 
+enum { KEEPALIVES_PER_TIMEOUT = 4 };
+
 /* [p] under lock, which is a leaf */
 struct push {
 	pthread_mutex_t lock;
 	uint32_t version;		/* [p] never 0 */
-	struct msg_options options;	/* [p] routes, dns, search alone */
+	struct msg_options options;	/* [p] */
 };
+
+uint16_t push_keepalive_s(uint32_t idle_timeout_s)
+{
+	uint32_t s = idle_timeout_s / KEEPALIVES_PER_TIMEOUT;
+
+	return (uint16_t)(s < 1 ? 1 : s > PUSH_KEEPALIVE_S ?
+			  PUSH_KEEPALIVE_S : s);
+}
 
 static void options_of(const struct server_config *config,
 		       struct msg_options *options)
@@ -43,6 +53,10 @@ static void options_of(const struct server_config *config,
 	unsigned int i;
 
 	memset(options, 0, sizeof(*options));
+	options->has_idle_timeout = true;
+	options->idle_timeout_s = (uint16_t)config->idle_timeout_s;
+	options->has_keepalive = true;
+	options->keepalive_s = push_keepalive_s(config->idle_timeout_s);
 	for (i = 0; i < routes->n; i++) {
 		options->routes[i].network = routes->network[i].address;
 		options->routes[i].prefix_len = routes->network[i].prefix_len;
@@ -98,6 +112,10 @@ uint32_t push_fill(struct push *push, struct msg_options *options)
 	uint32_t version;
 
 	pthread_mutex_lock(&push->lock);
+	options->has_idle_timeout = true;
+	options->idle_timeout_s = push->options.idle_timeout_s;
+	options->has_keepalive = true;
+	options->keepalive_s = push->options.keepalive_s;
 	options->n_routes = push->options.n_routes;
 	memcpy(options->routes, push->options.routes, sizeof(options->routes));
 	options->n_dns = push->options.n_dns;

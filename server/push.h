@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the server tells its capable clients beyond their address: routes, DNS
- * servers and a search domain, at the join and whenever they change.
+ * What the server tells its capable clients and may change while they are
+ * connected: routes, DNS servers, a search domain, and how long they may be
+ * silent.
  */
 #ifndef SERVER_PUSH_H
 #define SERVER_PUSH_H
@@ -13,6 +14,11 @@ struct endpoint;
 struct msg_options;
 struct push;
 struct server_config;
+
+enum { PUSH_KEEPALIVE_S = 15 };	/* of base clients; others' at most */
+
+/* How often clients are told to send keepalives, seconds. */
+uint16_t push_keepalive_s(uint32_t idle_timeout_s);
 
 /* What config has to push.  NULL: out of memory. */
 struct push *push_new(const struct server_config *config);

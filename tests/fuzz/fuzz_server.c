@@ -1056,6 +1056,7 @@ static void configure(void)
 	f.config.mtu = a & 2 ? 9000 : 1500;
 	memset(s, 0, sizeof(*s));
 	s->live.idle_timeout_s = a & 4 ? 20 : 60;
+	f.config.idle_timeout_s = s->live.idle_timeout_s;
 	s->live.flush_timeout_s = a & 8 ? 3 : 0;
 	s->config = &f.config;
 	s->network = NETWORK;

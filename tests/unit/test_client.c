@@ -129,6 +129,7 @@ static void set_up(void)
 	config.mtu = 1500;
 	memset(&server, 0, sizeof(server));
 	server.live.idle_timeout_s = IDLE_MS / 1000;
+	config.idle_timeout_s = IDLE_MS / 1000;
 	server.live.flush_timeout_s = 3;
 	server.config = &config;
 	server.network = NETWORK;

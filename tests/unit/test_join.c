@@ -46,7 +46,7 @@ static void make_hub(uint8_t prefix_len, uint32_t max_held)
 	config.network.address = NETWORK;
 	config.network.prefix_len = prefix_len;
 	config.mtu = 1500;
-	server.live.idle_timeout_s = 60;
+	config.idle_timeout_s = server.live.idle_timeout_s = 60;
 	server.config = &config;
 	server.network = NETWORK;
 	server.netmask = 0xffffffffU << (32 - prefix_len);
@@ -424,7 +424,8 @@ START_TEST(join_options_follow_the_configuration)
 {
 	remake_hub(24, UINT32_MAX);
 	config.mtu = 9000;
-	server.live.idle_timeout_s = 20;
+	config.idle_timeout_s = 20;
+	push_set(server.push, &config);
 	ck_assert(ask(0, CAPABLE));
 	check_reply(0, "4514 0029 7653 0000 4001 0003 00000000 0a000002 "
 		    "010118 02040a000001 03022328 04020005 05020014");
@@ -433,7 +434,8 @@ END_TEST
 
 START_TEST(join_keepalive_is_at_least_a_second)
 {
-	server.live.idle_timeout_s = 1;
+	config.idle_timeout_s = 1;
+	push_set(server.push, &config);
 	ck_assert(ask(0, CAPABLE));
 	check_reply(0, "4514 0029 7653 0000 4001 0003 00000000 0a000002 "
 		    "010110 02040a000001 030205dc 04020001 05020001");

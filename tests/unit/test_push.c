@@ -16,9 +16,10 @@
 
 enum { N_ENDS = 2, ADDRESS = 0x0a000007, ROUNDS = 300 };
 
-/* A pushed message up to its options. */
+/* A pushed message up to the routes. */
 #define PUSHED(total_len) "4514 " total_len " 7653 0000 4001 0001" \
-			  "00000000 00000000"
+			  "00000000 00000000" TIMES
+#define TIMES "0402 000f 0502 003c"
 
 static const struct egress_limits limits = {
 	.queue_bytes = 64 * 1024,
@@ -37,6 +38,7 @@ static void set_up(void)
 	int i;
 
 	memset(&config, 0, sizeof(config));
+	config.idle_timeout_s = 60;
 	push = push_new(&config);
 	drain = drain_new(&limits);
 	ck_assert(push && drain);
@@ -107,11 +109,11 @@ START_TEST(push_change_is_told_with_what_is_withdrawn)
 	set_route(0xc6336400, 24);
 	push_set(push, &config);
 	push_follow(push, &ends[0].endpoint, 0);
-	check_told(&ends[0], PUSHED("001f") "0605 18 c6336400 0c02 0708");
+	check_told(&ends[0], PUSHED("0027") "0605 18 c6336400 0c02 0708");
 	config.push_routes.n = 0;
 	push_set(push, &config);
 	push_follow(push, &ends[0].endpoint, 0);
-	check_told(&ends[0], PUSHED("0019") "0c03 060708");
+	check_told(&ends[0], PUSHED("0021") "0c03 060708");
 }
 END_TEST
 
@@ -125,7 +127,7 @@ START_TEST(push_what_a_reply_had_is_not_told_again)
 	set_route(0xc6336400, 24);	/* between the reply and the listing */
 	push_set(push, &config);
 	push_follow(push, &ends[0].endpoint, version);
-	check_told(&ends[0], PUSHED("001f") "0605 18 c6336400 0c02 0708");
+	check_told(&ends[0], PUSHED("0027") "0605 18 c6336400 0c02 0708");
 }
 END_TEST
 
@@ -147,8 +149,21 @@ START_TEST(push_granted_flags_stand_in_what_is_told)
 {
 	ends[0].endpoint.flags = MSG_FLAG_OPTIONS | MSG_FLAG_SEGMENTS;
 	push_follow(push, &ends[0].endpoint, 0);
-	check_told(&ends[0], "4514 0019 7653 0000 4001 0003"
-		   "00000000 00000000 0c03 060708");
+	check_told(&ends[0], "4514 0021 7653 0000 4001 0003"
+		   "00000000 00000000" TIMES "0c03 060708");
+}
+END_TEST
+
+/* A client that goes by the old interval would be closed as idle. */
+START_TEST(push_shorter_idle_timeout_is_told)
+{
+	config.idle_timeout_s = 10;
+	ck_assert(push_set(push, &config));
+	push_follow(push, &ends[0].endpoint, 0);
+	check_told(&ends[0], "4514 0021 7653 0000 4001 0001 00000000 00000000"
+		   "0402 0002 0502 000a 0c03 060708");
+	ck_assert_uint_eq(push_keepalive_s(2), 1);
+	ck_assert_uint_eq(push_keepalive_s(65535), 15);
 }
 END_TEST
 
@@ -267,6 +282,7 @@ static Suite *push_suite(void)
 	tcase_add_test(tc,
 		push_base_client_and_one_without_address_are_told_nothing);
 	tcase_add_test(tc, push_granted_flags_stand_in_what_is_told);
+	tcase_add_test(tc, push_shorter_idle_timeout_is_told);
 	tcase_add_test(tc, push_client_that_did_not_read_is_told_later);
 	tcase_add_test(tc, push_newest_is_told_last_whoever_tells);
 	suite_add_tcase(suite, tc);
