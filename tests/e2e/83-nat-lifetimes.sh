@@ -38,7 +38,8 @@ expect_tables ""
 
 # Side by side.
 start_srv --nat up0
-start second s "$SRV" --nat up0 --port 2003 --network 10.1.0.0/16 </dev/null
+start second s "$SRV" --nat up0 --port 2003 --network 10.1.0.0/16 \
+	--control none </dev/null
 wait_for "the second server" listens "${PID[second]}" 2003
 expect_tables "${MARKER}simplevpn-nat-tun0 simplevpn-nat-tun1 "
 stop srv
@@ -72,10 +73,10 @@ expect_tables ""
 log_has srv 'warning|error' && fail "srv complains"
 
 # As a service manager starts it: never root, with an ambient capability.
-SRV_WRAP=(setpriv --reuid nobody --clear-groups --inh-caps=-all,+net_admin
-	--ambient-caps=-all,+net_admin --bounding-set=-all,+net_admin
+SRV_WRAP=(setpriv --reuid nobody --clear-groups "--inh-caps=-all,+net_admin"
+	"--ambient-caps=-all,+net_admin" "--bounding-set=-all,+net_admin"
 	--no-new-privs)
-start_srv --nat up0
+start_srv --nat up0 --control none
 expect_tables "${MARKER}simplevpn-nat-tun0 "
 stop srv
 ((STATUS == 0)) || fail "srv ended with $STATUS"
