@@ -26,15 +26,6 @@ push() { # OPTIONS: to all clients
 
 file_has() { grep -qE "$2" "$WORK/etc$1/resolv.conf"; }
 
-# without PROGRAM N: client N does not find it.
-without() {
-	local path
-	for path in /sbin /usr/sbin /bin /usr/bin; do
-		[[ ! -e $path/$1 ]] ||
-			sed -i "2i mount --bind /dev/null $path/$1" "$WORK/private$2"
-	done
-}
-
 set_up 4
 mkfifo "$WORK/push"
 exec {push}<>"$WORK/push"

@@ -247,6 +247,15 @@ private() {
 	CLI_WRAP=("$WORK/private$n")
 }
 
+# without PROGRAM N: a client made private does not find it.
+without() {
+	local path
+	for path in /sbin /usr/sbin /bin /usr/bin; do
+		[[ ! -e $path/$1 ]] ||
+			sed -i "2i mount --bind /dev/null $path/$1" "$WORK/private$2"
+	done
+}
+
 # The tunnel address in namespace $1, in REPLY.
 tunnel_address() {
 	REPLY=$(ip -n "$PREFIX-$1" -4 -o addr show dev "${2:-tun0}" 2>/dev/null |
