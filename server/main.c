@@ -13,7 +13,6 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/exit.h"
@@ -22,6 +21,7 @@
 #include "common/privilege.h"
 #include "common/version.h"
 #include "server/accept.h"
+#include "server/account.h"
 #include "server/addrpool.h"
 #include "server/admission.h"
 #include "server/client.h"
@@ -281,54 +281,6 @@ err_log:
 	return error;
 }
 
-/* Who to run as.  EXIT_OK or an exit code, after saying why. */
-static int find_user(struct program *p)
-{
-	const char *name = p->config.user;
-	int error = privilege_find(name, &p->user);
-
-	if (error == 0)
-		return EXIT_OK;
-	if (error == -ENOENT) {
-		log_error("--user: there is no user \"%s\" on this host "
-			  "(adduser --system %s makes one)", name, name);
-		return EXIT_USAGE;
-	}
-	if (error == -EPERM) {
-		log_error("--user: only root can become %s", name);
-		return EXIT_PERMISSION;
-	}
-	log_error("--user: cannot look up %s: %s",
-		  name[0] ? name : PRIVILEGE_DEFAULT_USER, strerror(-error));
-	return EXIT_ERROR;
-}
-
-/* A reload reads the file as the user that this process is by then. */
-static void warn_of_unreadable(const struct program *p)
-{
-	const char *path = p->config.path;
-
-	if (path[0] && access(path, R_OK) < 0)
-		log_warning("%s: the user %s cannot read it, so a reload will "
-			    "fail: %s", path, p->user.name, strerror(errno));
-}
-
-/* Once everything is open that takes privilege, before the first thread. */
-static int drop_privileges(struct program *p)
-{
-	int error = privilege_drop(&p->user, p->nat != NULL);
-
-	if (error) {
-		log_error("cannot give up privileges: %s", strerror(-error));
-		return EXIT_ERROR;
-	}
-	warn_of_unreadable(p);
-	log_info("running as %s, %s", p->user.name, p->nat ?
-		 "with CAP_NET_ADMIN alone, for --nat" :
-		 "without capabilities");
-	return EXIT_OK;
-}
-
 static void end_client(struct client *client, void *arg)
 {
 	(void)arg;
@@ -478,11 +430,12 @@ static int run(struct program *p)
 	if (!notify_init(&p->notify))
 		log_warning("$NOTIFY_SOCKET: cannot tell the service manager "
 			    "anything: %s", strerror(errno));
-	code = find_user(p);
+	code = account_find(&p->config, &p->user);
 	if (code == EXIT_OK)
 		code = open_parts(p);
 	if (code == EXIT_OK)
-		code = drop_privileges(p);
+		code = account_enter(&p->config, &p->user,
+				     p->nat != NULL);
 	if (code == EXIT_OK) {
 		error = start_threads(p);
 		if (error) {

@@ -36,12 +36,13 @@ no_privilege() {
 }
 
 set_up 1
+chmod 755 "$WORK"
 SRV_WRAP=(setpriv --groups "0,4,27" --)
-start_srv --user nobody
+start_srv --user nobody --metrics 127.0.0.1:9100 --control "$WORK/run/srv.sock"
 start_cli 1
 wait_joined 1
 wait_ping c1 $HUB
-THREADS=6 no_privilege "$NOBODY" "$GROUP"
+THREADS=8 no_privilege "$NOBODY" "$GROUP"
 each_thread Groups "$GROUP"
 # /proc/PID is not the user's own: no debugger of that user gets in.
 owner=$(stat -c %u "/proc/${PID[srv]}/status")
@@ -52,6 +53,7 @@ stop cli1
 stop srv
 ((STATUS == 0)) || fail "srv ended with $STATUS"
 ip -n "$PREFIX-s" link show tun0 >/dev/null 2>&1 && fail "tun0 is left"
+[[ ! -e $WORK/run/srv.sock ]] || fail "the control socket is left"
 
 # Without --user: simplevpn, if the host has such a user.
 cp /etc/passwd "$WORK/passwd"
@@ -71,7 +73,6 @@ stop srv
 
 # A file that only root can read cannot be read again by a reload: it says so.
 SRV_WRAP=()
-chmod 755 "$WORK"
 echo "user = nobody" >"$WORK/srv.conf"
 chmod 600 "$WORK/srv.conf"
 : >"${LOG[srv]}"

@@ -65,8 +65,22 @@ check_client() {
 	systemctl start $CLI_UNIT || fail "the client does not start"
 	is $CLI_UNIT StatusText '^connected to 127.0.0.1:2002 as 10\.9\.' ||
 		fail "the client says: $(show $CLI_UNIT StatusText)"
+	simplevpn-cli status | grep -q 127.0.0.1 ||
+		fail "cli status: $(simplevpn-cli status 2>&1)"
 	systemctl stop $CLI_UNIT
 	is $CLI_UNIT Result '^success$' || fail "the client ended badly"
+}
+
+# The rules of --nat are made, and removed, by a process that is not root.
+check_nat() {
+	ip link add up0 type veth peer name up1
+	echo "nat = up0" >>/etc/simplevpn/srv.conf
+	systemctl restart $SRV_UNIT || fail "no start with nat"
+	each_thread "$(show $SRV_UNIT MainPID)" CapEff 0000000000001000
+	nft list ruleset | grep -q masquerade || fail "no rules of --nat"
+	systemctl stop $SRV_UNIT
+	is $SRV_UNIT Result '^success$' || fail "the hub ended badly"
+	[[ -z $(nft list ruleset) ]] || fail "left: $(nft list ruleset)"
 }
 
 # A wrong file is wrong the next time too.
@@ -85,12 +99,15 @@ inside() {
 	is $SRV_UNIT StatusText '^port 2002, 10\.9\.0\.1/16 on tun0$' ||
 		fail "the hub says: $(show $SRV_UNIT StatusText)"
 	check_confinement
+	simplevpn-srv status | grep -q 10.9.0 ||
+		fail "srv status: $(simplevpn-srv status 2>&1)"
 	systemctl reload $SRV_UNIT || fail "no reload"
 	wait_for "the reload" is $SRV_UNIT StatusText 'reloaded'
 	check_watchdog
 	check_client
 	systemctl stop $SRV_UNIT
 	is $SRV_UNIT Result '^success$' || fail "the hub ended badly"
+	check_nat
 	check_wrong_configuration
 	say "all is well"
 }
