@@ -4,8 +4,8 @@
 # common/completion.sh bash|zsh NAME: writes the completion of a program that
 # is installed as NAME.  Its --help comes on standard input: that is printed
 # from the table of options, so there is no second list to keep.  Commands are
-# the lower-case words behind the program's name in the usage lines, and those
-# that begin a line below "Commands:".
+# the lower-case words behind the program's name in the usage lines and in those
+# below "Commands"; their options stand behind them, and behind "Each takes".
 
 set -eu
 case ${1:-} in
@@ -36,21 +36,33 @@ function kind(option, argument) {
 	return argument == "" ? "" : "text"
 }
 
-function add_command(word) {
-	if (word !~ /^[a-z][a-z-]*$/ || word in commands)
+# "srv status [--json] ...", of which text is what follows the program.
+function add_command(word, text) {
+	if (word !~ /^[a-z][a-z-]*$/)
 		return
-	commands[word] = 1
-	command_words = command_words (command_words == "" ? "" : " ") word
+	if (!(word in command_options)) {
+		command_words = command_words \
+			(command_words == "" ? "" : " ") word
+		command_options[word] = ""
+	}
+	while (match(text, /[[ ]--?[a-z][a-z-]*/)) {
+		command_options[word] = command_options[word] " " \
+			substr(text, RSTART + 1, RLENGTH - 1)
+		text = substr(text, RSTART + RLENGTH)
+	}
 }
 
-# "usage: srv status [...]", and the lines below that.
-/^usage:/ { usage = 1; program = $2 }
+/^usage:/ { usage = 1; program = $2; sub(/^usage:/, "") }
 usage && NF == 0 { usage = 0 }
-usage { add_command($1 == "usage:" ? $3 : $2) }
+usage { add_command($2, $0) }
 
+/^Commands.*:$/ { section = "Commands"; next }
+section == "Commands" && $1 == program { add_command($2, $0) }
+section == "Commands" && /^Each takes/ && match($0, /--[a-z-]+/) {
+	each_takes = " " substr($0, RSTART, RLENGTH)
+}
 /^[A-Z][A-Za-z ]*:$/ { section = $0; next }
 /^[^ ]/ { section = "" }
-section == "Commands:" && /^  [a-z]/ { add_command($1) }
 section ~ /ptions:$/ && /^  (-., |    )--/ {
 	n++
 	i = 1
@@ -91,7 +103,7 @@ function bash_value(what) {
 	return ":"
 }
 
-function print_bash(    i, what, words, texts, function_name) {
+function print_bash(    i, m, what, words, texts, command, function_name) {
 	function_name = "_" name
 	gsub(/[^A-Za-z0-9_]/, "_", function_name)
 	print "# bash completion for " name
@@ -118,8 +130,17 @@ function print_bash(    i, what, words, texts, function_name) {
 	if (texts != "")
 		print "\t" texts ")\n\t\treturn\n\t\t;;"
 	print "\tesac"
+	print "\tlocal words=\"" words "\""
+	if (command_words != "") {
+		print "\tcase ${COMP_WORDS[1]-} in"
+		m = split(command_words, command, " ")
+		for (i = 1; i <= m; i++)
+			print "\t" command[i] ") words=\"" substr(each_takes \
+				command_options[command[i]], 2) "\" ;;"
+		print "\tesac"
+	}
 	print "\tif [[ $cur == -* ]]; then"
-	print "\t\tCOMPREPLY=($(compgen -W \"" words "\" -- \"$cur\"))"
+	print "\t\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))"
 	if (command_words != "") {
 		print "\telif ((COMP_CWORD == 1)); then"
 		print "\t\tCOMPREPLY=($(compgen -W \"" command_words \

@@ -52,7 +52,7 @@ static int get_capabilities(struct capabilities *c)
 	struct __user_cap_header_struct header = {
 		.version = _LINUX_CAPABILITY_VERSION_3,
 	};
-	struct __user_cap_data_struct data[2];
+	struct __user_cap_data_struct data[2] = { { 0, 0, 0 } };
 
 	if (syscall(SYS_capget, &header, data) < 0)
 		return -errno;
@@ -174,7 +174,7 @@ static int keep_only(uint64_t keep)
 /* Read back what holds, and try the way back. */
 static int verify(const struct privilege_user *user, uint64_t keep)
 {
-	struct capabilities have;
+	struct capabilities have = { 0, 0, 0 };
 	uid_t real, effective, saved;
 	int error = get_capabilities(&have);
 
@@ -193,7 +193,7 @@ static int verify(const struct privilege_user *user, uint64_t keep)
 
 int privilege_drop(const struct privilege_user *user, bool keep_net_admin)
 {
-	struct capabilities have;
+	struct capabilities have = { 0, 0, 0 };
 	uint64_t keep = 0;
 	int error = get_capabilities(&have);
 

@@ -33,15 +33,10 @@ long_options() { # PROGRAM
 	"$1" --help | sed -nE 's/^  (-., |    )(--[a-z0-9-]+).*/\2/p' | sort
 }
 
-# What --help calls commands; see common/completion.sh.
-commands() {
-	"$1" --help | awk '
-		/^usage:/ { usage = 1; $1 = "" }
-		NF == 0 { usage = 0 }
-		usage { $0 = $0; print $2 }
-		/^[A-Z].*:$/ { below = $0 == "Commands:" }
-		below && /^  [a-z]/ { print $1 }' |
-		grep -xE '[a-z][a-z-]*' | sort -u
+# The words of --help that follow the program's name.
+commands() { # PROGRAM
+	"$1" --help | sed -nE \
+		"s/^(usage:)? +${1##*/} ([a-z]+)( .*)?\$/\2/p" | sort -u
 }
 
 # What bash offers for WORDS..., the last of which is being completed.
@@ -61,6 +56,7 @@ check_completion() { # PROGRAM-PATH NAME
 	same "bash: options of $2" "$(long_options "$1")" \
 		"$(bash_offers "$2" -- | grep ^--)"
 	same "bash: commands of $2" "$(commands "$1")" "$(bash_offers "$2" "")"
+	same "bash: options of status" --json "$(bash_offers "$2" status --js)"
 	same "bash: an option's start" --verbose "$(bash_offers "$2" --verb)"
 	same "bash: a file" "$WORK/root" \
 		"$(bash_offers "$2" --config "$WORK/roo")"
@@ -96,6 +92,8 @@ examples=$ROOT/usr/share/doc/simplevpn/examples
 	fail "cli.conf: $(<"$WORK/out")"
 check_completion "$SRV" simplevpn-srv
 check_completion "$CLI" simplevpn-cli
+same "commands" "drain explain kick reload status" "$(bash_offers \
+	simplevpn-srv "" | paste -sd ' ')"
 
 # --- systemd's tools, on a root where it is all in place ---
 systemd-sysusers --root="$ROOT" --dry-run simplevpn.conf >"$WORK/out" 2>&1 ||
