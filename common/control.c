@@ -41,8 +41,10 @@ enum {
 	PAUSE_MS = 200,		/* after accept() found no descriptor */
 	MAX_GROUPS = 1024,	/* of a peer; with more only its own counts */
 	HEAD_LEN = 64,
-	DIR_LEN = sizeof(((struct sockaddr_un *)0)->sun_path),
 };
+
+_Static_assert(sizeof(((struct sockaddr_un *)0)->sun_path) == CONTROL_PATH_LEN,
+	       "a path is as long as unix(7) says");
 
 struct peer {
 	int fd;			/* -1: the place is free */
@@ -339,11 +341,11 @@ static void set_owner(const char *path, uid_t owner, gid_t group)
 }
 
 /* Of the socket; "" is the current one, or the root. */
-static void directory_of(const struct control *c, char directory[DIR_LEN])
+static void directory_of(const struct control *c, char directory[CONTROL_PATH_LEN])
 {
 	char *slash;
 
-	memcpy(directory, c->address.sun_path, DIR_LEN);
+	memcpy(directory, c->address.sun_path, CONTROL_PATH_LEN);
 	slash = strrchr(directory, '/');
 	if (slash)
 		*slash = '\0';
@@ -353,7 +355,7 @@ static void directory_of(const struct control *c, char directory[DIR_LEN])
 
 static int make_directory(struct control *c, bool has_group)
 {
-	char directory[DIR_LEN];
+	char directory[CONTROL_PATH_LEN];
 
 	directory_of(c, directory);
 	if (directory[0] == '\0')
@@ -454,7 +456,7 @@ int control_open(struct control **control, const char *path,
 		return explain(error, -ENOMEM, "out of memory", path);
 	if (group)
 		c->group = group->gr_gid;
-	if (strlen(path) >= sizeof(c->address.sun_path)) {
+	if (strlen(path) >= CONTROL_PATH_LEN) {
 		control_close(c);
 		return explain(error, -ENAMETOOLONG, "the path is longer than "
 			       "the 107 bytes of unix(7)", path);
@@ -475,7 +477,7 @@ int control_open(struct control **control, const char *path,
 
 void control_give(const struct control *c, uid_t owner)
 {
-	char directory[DIR_LEN];
+	char directory[CONTROL_PATH_LEN];
 
 	set_owner(c->address.sun_path, owner, (gid_t)-1);
 	directory_of(c, directory);

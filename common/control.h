@@ -21,6 +21,7 @@
 enum {
 	CONTROL_MAX_LINE = 4096,	/* of a request, with its newline */
 	CONTROL_MAX_PEERS = 16,
+	CONTROL_PATH_LEN = 108,		/* with its NUL (unix(7)) */
 	CONTROL_ERROR_LEN = 1024,
 };
 

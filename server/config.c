@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "common/control.h"
 #include "common/privilege.h"
 #include "common/sock.h"
 #include "proto/msg.h"
@@ -202,6 +203,13 @@ static bool check(const struct server_config *config,
 			 "--verbose and --quiet exclude each other");
 		return false;
 	}
+	if (strlen(config->control) >= CONTROL_PATH_LEN) {
+		snprintf(error, OPTIONS_ERROR_LEN,
+			 "--control: \"%.80s...\" is longer than the %d bytes "
+			 "that unix(7) allows", config->control,
+			 CONTROL_PATH_LEN - 1);
+		return false;
+	}
 	if (config->nat[0] && config->no_tun) {
 		snprintf(error, OPTIONS_ERROR_LEN,
 			 "--nat needs the TUN that --no-tun leaves out");
@@ -245,8 +253,9 @@ bool config_read(struct server_config *config, int argc, char **argv,
 		return true;
 	if (rest < argc) {
 		snprintf(error, OPTIONS_ERROR_LEN,
-			 "unexpected argument \"%.80s\"; srv takes options "
-			 "only", argv[rest]);
+			 "unexpected argument \"%.80s\"; to ask a running "
+			 "server, the command comes first: srv status ...",
+			 argv[rest]);
 		return false;
 	}
 	return check(config, error);

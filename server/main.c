@@ -367,6 +367,7 @@ static void start_draining(struct program *p)
 	operator_acknowledge(p->operator);
 	log_notice("draining: accepting nobody, ending in %u s at the latest",
 		   (retry_ms + 999) / 1000);
+	notify_status(&p->notify, "draining");
 	if (p->draining)
 		return;
 	p->draining = true;

@@ -38,6 +38,7 @@ static void check_config(const struct server_config *c)
 	check(is_terminated(c->tun) && c->tun[0] && !strchr(c->tun, '/'));
 	check(c->mtu >= 576 && c->mtu <= 65535);
 	check(c->idle_timeout_s >= 1 && c->idle_timeout_s <= 65535);
+	check(is_terminated(c->control) && c->control[0]);
 	check(c->max_pending >= 1 && c->max_pending_per_source >= 1);
 	check(c->client_queue_kib >= 128 && c->client_queue_kib <= 65536);
 	check(c->client_queue_packets >= 16);

@@ -192,6 +192,20 @@ START_TEST(config_help_names_every_option)
 }
 END_TEST
 
+START_TEST(config_control_socket_has_a_path_that_fits)
+{
+	char line[200] = "--control /";
+
+	ck_assert(parse("--port 2002"));
+	ck_assert_str_eq(config.control, "/run/simplevpn/srv.sock");
+	memset(line + strlen(line), 'a', 106);
+	ck_assert(parse(line));
+	strcat(line, "a");
+	check_refused(line, "107");
+	check_refused("--control", "control");
+}
+END_TEST
+
 START_TEST(config_metrics_take_an_address_and_a_port)
 {
 	ck_assert(parse(""));
@@ -247,6 +261,7 @@ static Suite *config_suite(void)
 	tcase_add_test(tc, config_network_has_room_for_clients);
 	tcase_add_test(tc, config_wrong_usage_is_one_clear_line);
 	tcase_add_test(tc, config_help_names_every_option);
+	tcase_add_test(tc, config_control_socket_has_a_path_that_fits);
 	tcase_add_test(tc, config_metrics_take_an_address_and_a_port);
 	tcase_add_test(tc, config_metrics_port_alone_is_loopback);
 	tcase_add_test(tc, config_metrics_that_are_no_address_are_refused);
