@@ -438,6 +438,52 @@ END_TEST
 
 /* ---- Sizes ---- */
 
+/* What is explained is what happens, reason for reason. */
+static void check_explained(uint32_t source, uint32_t destination)
+{
+	uint64_t before[DROP_N_REASONS];
+	struct forward_fate fate;
+	int i;
+
+	for (i = 0; i < DROP_N_REASONS; i++)
+		before[i] = drops((enum drop_reason)i);
+	forward_explain(&server, source, destination, &fate);
+	ck_assert(fate.has_sender);
+	ck_assert(fate.from_gateway == forward.from->is_gateway);
+	forward_udp(source, destination, 60);
+	for (i = 0; i < DROP_N_REASONS; i++)
+		ck_assert_msg(drops((enum drop_reason)i) - before[i] ==
+			      (fate.drop == (enum drop_reason)i),
+			      "%x to %x: explained as %d", source, destination,
+			      (int)fate.drop);
+	/* Handed over to the gateway alone, or not at all. */
+	gateway.len = 0;
+	forward_flush(&forward);
+	ck_assert((gateway.len > 0) == fate.to_gateway);
+}
+
+START_TEST(forward_explanation_is_what_happens)
+{
+	static const uint32_t destinations[] = {
+		A, B, C, NOBODY, SERVER, OUTSIDE, NETWORK, NETWORK + 0xffff,
+		0, UINT32_MAX, 0xdfffffff, 0xe0000000, 0xf0000001,
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(destinations) / sizeof(destinations[0]); i++) {
+		server.gateway = NULL;
+		forward.from = &clients[0].endpoint;
+		check_explained(A, destinations[i]);
+		server.gateway = &gateway;
+		check_explained(A, destinations[i]);
+		send_from_gateway();
+		check_explained(OUTSIDE, destinations[i]);
+		check_explained(SERVER, destinations[i]);
+		check_explained(0, destinations[i]);
+	}
+}
+END_TEST
+
 START_TEST(forward_as_long_as_the_mtu_passes)
 {
 	clients[1].endpoint.mtu = 1000;
@@ -777,6 +823,7 @@ static Suite *forward_suite(void)
 	tcase_add_test(tc,
 		       forward_from_the_gateway_to_nobody_is_answered_there);
 	tcase_add_test(tc, forward_from_the_gateway_never_looks_like_a_reply);
+	tcase_add_test(tc, forward_explanation_is_what_happens);
 	tcase_add_test(tc, forward_as_long_as_the_mtu_passes);
 	tcase_add_test(tc, forward_too_big_with_df_is_answered);
 	tcase_add_test(tc, forward_too_big_without_df_is_dropped);
