@@ -25,7 +25,8 @@ wait_for "cli to know why" log_has cli1 'restarting; next try in 36'
 field '.draining_s > 3500 and .draining_s <= 3600'
 [[ $REPLY == true ]] || fail "the status does not say that it is draining"
 control status | grep -q '^  draining ' || fail "nor does its table"
-raw c3 'join dynamic 2000' >"$WORK/out" 2>&1 && fail "a newcomer was let in"
+raw c3 connect >"$WORK/out" 2>&1 && fail "a newcomer was let in"
+grep -qi refused "$WORK/out" || fail "a newcomer was: $(<"$WORK/out")"
 raw_do base keepalive
 raw_do base ping me $HUB 100
 raw_do base expect-pong $HUB

@@ -65,6 +65,26 @@ wait_for "srv to listen" listens "${PID[srv]}" 2002
 stop srv
 [[ ! -e $WORK/dir/other.sock ]] || fail "the socket was left behind"
 
+# One that becomes another user can be asked by that user, and cleans up.
+chmod 755 "$WORK"
+install -m 755 "$SRV" "$WORK/srv.nobody"
+start_srv --user nobody --control "$WORK/given/srv.sock"
+[[ $(stat -c '%U %a' "$WORK/given/srv.sock") == "nobody 660" ]] ||
+	fail "the socket was not given to the user"
+for as in root nobody; do
+	setpriv --reuid $as --regid 65534 --clear-groups "$WORK/srv.nobody" \
+		status -S "$WORK/given/srv.sock" >/dev/null ||
+		fail "$as cannot ask"
+done
+chmod 666 "$WORK/given/srv.sock"
+chmod 755 "$WORK/given"
+setpriv --reuid daemon --regid daemon --clear-groups "$WORK/srv.nobody" \
+	status -S "$WORK/given/srv.sock" >"$WORK/out" 2>&1
+(($? == 1)) || fail "another user could ask"
+grep -q 'permission denied' "$WORK/out" || fail "$(<"$WORK/out")"
+stop srv
+[[ ! -e $WORK/given/srv.sock ]] || fail "the socket was left behind"
+
 # None at all.
 start_srv --control none
 [[ ! -e $WORK/srv.sock ]] || fail "a socket in spite of none"
