@@ -341,7 +341,8 @@ static void set_owner(const char *path, uid_t owner, gid_t group)
 }
 
 /* Of the socket; "" is the current one, or the root. */
-static void directory_of(const struct control *c, char directory[CONTROL_PATH_LEN])
+static void directory_of(const struct control *c,
+			 char directory[CONTROL_PATH_LEN])
 {
 	char *slash;
 

@@ -36,7 +36,8 @@ struct endpoint {
 	_Atomic bool takes_segments;	/* [r] super-packets go out as such */
 	_Atomic bool push_owed;		/* [a] push_catch_up() has to do */
 	_Atomic uint32_t mtu;		/* [r] longest packet that it takes */
-	_Atomic uint16_t flags;	/* [r] granted, enum msg_flag; 0: a base client */
+	_Atomic uint16_t flags;		/* [r] granted, enum msg_flag; 0: a base
+					 * client */
 	struct stats stats;
 	struct egress egress;		/* clients only */
 };

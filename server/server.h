@@ -3,7 +3,8 @@
  * The parts of the server, and who may do what.
  *
  * Threads
- *   main      waits for signals and for draining; starts and stops everything (main.c)
+ *   main      waits for signals and for draining; starts and stops everything
+ *             (main.c)
  *   accept    one; waits on the listening sockets, starts client threads, joins
  *             those that ended (accept.c)
  *   client    one a client; blocks in recv() on its socket alone (client.c),

@@ -22,7 +22,7 @@ enum {
 
 /* Which clients are shown. */
 struct status_query {
-	char search[STATUS_SEARCH_LEN];	/* part of an address or peer; "": all */
+	char search[STATUS_SEARCH_LEN];	/* in an address or peer; "": all */
 	uint32_t page;			/* from 1; too large: the last */
 };
 
