@@ -92,10 +92,11 @@ start_srv --no-tun --metrics 9100
 hold greedy 12 'GET / HTTP/1.1\r\n'
 processor_ms
 used=$REPLY
-ns c1 ping -q -c 20 -i 0.05 $SERVER >/dev/null
+ns c1 ping -q -c 40 -i 0.05 $SERVER >/dev/null
 processor_ms
-((REPLY - used < 300 * WAIT_SCALE)) ||
-	fail "$((REPLY - used)) ms of processor time in 1 s without descriptors"
+# A busy machine leaves little to a thread of low priority, even if it spins.
+((REPLY - used < 100 * WAIT_SCALE)) ||
+	fail "$((REPLY - used)) ms of processor time in 2 s without descriptors"
 kill -KILL "${PID[greedy]}"
 wait "${PID[greedy]}" 2>/dev/null
 unset "PID[greedy]"
