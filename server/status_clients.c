@@ -95,7 +95,10 @@ static void write_round_trip(FILE *out, const struct client_view *client)
 		fputs("<td class=\"number\">?</td>", out);
 		return;
 	}
-	snprintf(text, sizeof(text), "%.2f ms", client->rtt_us / 1000.0);
+	snprintf(text, sizeof(text),
+		 client->rtt_us < 1000 ? "%.0f &micro;s" : "%.1f ms",
+		 client->rtt_us < 1000 ? client->rtt_us :
+		 client->rtt_us / 1000.0);
 	html_number_cell(out, client->rtt_us, text);
 }
 
