@@ -130,7 +130,7 @@ jq -r '.. | .expr? // empty' "$dashboard" |
 	grep -oE '(simplevpn|process)_[a-z_]+' | sort -u >"$WORK/used"
 (($(wc -l <"$WORK/used") > 10)) || fail "the dashboard shows nothing"
 while read -r name; do
-	grep -qE "^$name[ {]" "$WORK/metrics" ||
+	grep -qE "^${name}[ {]" "$WORK/metrics" ||
 		fail "the dashboard asks for $name, which there is not"
 done <"$WORK/used"
 # And the other way round.

@@ -56,7 +56,7 @@ served_points() {
 plot_has_points() { # PAGE PLOT
 	sed -n "/<figure id=\"$2\"/,/<\/figure>/p" "$WORK/$1.html" \
 		>"$WORK/plot"
-	grep -oE 'points="[^"]+"' "$WORK/plot" | head -1 | tr ' "' '\n\n' |
+	grep -oE 'points="[^"]+"' "$WORK/plot" | head -1 | tr -s ' "' '\n' |
 		awk -F , 'NF == 2 { n++; if ($2 < 149) high++ }
 			END { exit !(n >= 2 && high >= 1) }' ||
 		fail "no points in $2: $(<"$WORK/plot")"

@@ -13,7 +13,7 @@ URL=http://127.0.0.1:9100/metrics
 OPEN=56		# connections that the server ever holds, server/metrics.c
 HZ=$(getconf CLK_TCK)
 
-fetch() { ns s curl -sSf -m "${1:-5}" "$URL" >"$WORK/metrics"; }
+fetch() { ns s curl -sSf -m 5 "$URL" >"$WORK/metrics"; }
 
 descriptors() {
 	REPLY=$(find "/proc/${PID[srv]}/fd" -type l | wc -l)
@@ -100,4 +100,4 @@ processor_ms
 kill -KILL "${PID[greedy]}"
 wait "${PID[greedy]}" 2>/dev/null
 unset "PID[greedy]"
-wait_for "metrics again" fetch 2
+wait_for "metrics again" fetch
