@@ -242,6 +242,36 @@ START_TEST(config_help_text_fits_a_terminal_and_has_each_option)
 }
 END_TEST
 
+START_TEST(config_network_options_are_read)
+{
+	expect_ok("-s h");
+	ck_assert(config.dns && !config.default_route &&
+		  !config.reject_outside);
+	ck_assert_uint_eq(config.own_routes.n + config.own_dns.n, 0);
+	expect_ok("-s h --default-route --reject-outside --route 10.6.0.0/16 "
+		  "--route=192.0.2.7/32 --dns 10.0.0.53 --no-routes");
+	ck_assert(config.default_route && config.reject_outside);
+	ck_assert(!config.routes);
+	ck_assert_uint_eq(config.own_routes.n, 2);
+	ck_assert_uint_eq(config.own_routes.network[1].address, 0xc0000207);
+	ck_assert_uint_eq(config.own_routes.network[1].prefix_len, 32);
+	ck_assert_uint_eq(config.own_dns.n, 1);
+	ck_assert_uint_eq(config.own_dns.address[0], 0x0a000035);
+	expect_ok("-s h --no-dns --no-route");
+	ck_assert(!config.dns && !config.routes);
+}
+END_TEST
+
+START_TEST(config_bad_network_options_are_refused)
+{
+	expect_error("-s h --route 0.0.0.0/0", "prefix length from 1 to 32");
+	expect_error("-s h --route 10.0.0.1/16", "10.0.0.0/16");
+	expect_error("-s h --dns 0.0.0.0", "--dns");
+	expect_error("-s h --dns 224.0.0.1", "--dns: \"224.0.0.1\" found");
+	expect_error("-s h --dns 10.0.0.1 --no-dns", "exclude");
+}
+END_TEST
+
 static Suite *config_suite(void)
 {
 	Suite *suite = suite_create("cli_config");
@@ -266,6 +296,8 @@ static Suite *config_suite(void)
 		       config_help_text_fits_a_terminal_and_has_each_option);
 	tcase_add_test(tcase, config_several_servers_stand_in_their_order);
 	tcase_add_test(tcase, config_bad_servers_are_refused);
+	tcase_add_test(tcase, config_network_options_are_read);
+	tcase_add_test(tcase, config_bad_network_options_are_refused);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
