@@ -11,11 +11,13 @@
 #include "client/guard.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "common/subprocess.h"
@@ -29,15 +31,10 @@ enum {
 	LIST_LEN = 16384,
 };
 
-/* Loopback and the host itself may use the address; hence the fib look-up. */
 static const char format[] =
 	"table ip " TABLE_PREFIX "%d {}\n"
 	"delete table ip " TABLE_PREFIX "%d\n"
 	"table ip " TABLE_PREFIX "%d {\n"
-	"  chain arriving {\n"
-	"    type filter hook prerouting priority raw; policy accept;\n"
-	"    iif != %d ip daddr %u.%u.%u.%u fib saddr type != local drop\n"
-	"  }\n"
 	"  chain passing {\n"
 	"    type filter hook forward priority mangle; policy accept;\n"
 	"    iif %d tcp flags & (syn | rst) == syn "
@@ -45,8 +42,15 @@ static const char format[] =
 	"    oif %d tcp flags & (syn | rst) == syn "
 	"tcp option maxseg size set rt mtu\n"
 	"  }\n"
-	"%s"
+	"%s%s"
 	"}\n";
+
+/* Loopback and the host itself may use the address; hence the fib look-up. */
+static const char address_format[] =
+	"  chain arriving {\n"
+	"    type filter hook prerouting priority raw; policy accept;\n"
+	"    iif != %d ip daddr %u.%u.%u.%u fib saddr type != local drop\n"
+	"  }\n";
 
 /* So that a strict rp_filter looks for the way back of the marked packets. */
 static const char mark_format[] =
@@ -82,27 +86,53 @@ static void explain(int result, char *output, char *why, size_t why_size)
 		snprintf(why, why_size, "nft: %s", output);
 }
 
-bool guard_set(struct guard *g, int ifindex, uint32_t address, uint32_t mark,
+static void write_script(char script[SCRIPT_LEN], int ifindex,
+			 const struct guard_rules *rules)
+{
+	char arriving[SCRIPT_LEN / 4] = "", marks[SCRIPT_LEN / 4] = "";
+	uint32_t address = rules->address;
+
+	if (address != 0)
+		snprintf(arriving, sizeof(arriving), address_format, ifindex,
+			 address >> 24, address >> 16 & 0xff,
+			 address >> 8 & 0xff, address & 0xff);
+	if (rules->mark != 0)
+		snprintf(marks, sizeof(marks), mark_format, rules->mark,
+			 rules->mark);
+	snprintf(script, SCRIPT_LEN, format, ifindex, ifindex, ifindex,
+		 ifindex, ifindex, arriving, marks);
+}
+
+bool guard_forwards(void)
+{
+	int fd = open("/proc/sys/net/ipv4/ip_forward", O_RDONLY | O_CLOEXEC);
+	char value = '0';
+
+	if (fd < 0)
+		return false;
+	if (read(fd, &value, 1) != 1)
+		value = '0';
+	close(fd);
+	return value != '0';
+}
+
+bool guard_set(struct guard *g, int ifindex, const struct guard_rules *rules,
 	       char *why, size_t why_size)
 {
-	char script[SCRIPT_LEN], marks[SCRIPT_LEN / 2] = "";
-	char output[OUTPUT_LEN];
+	char script[SCRIPT_LEN], output[OUTPUT_LEN];
 	int result;
 
-	if (g->ifindex == ifindex && g->address == address)
+	if (g->ifindex == ifindex && g->now.address == rules->address &&
+	    g->now.mark == rules->mark)
 		return true;
-	if (mark != 0)
-		snprintf(marks, sizeof(marks), mark_format, mark, mark);
-	snprintf(script, sizeof(script), format, ifindex, ifindex, ifindex,
-		 ifindex, address >> 24, address >> 16 & 0xff,
-		 address >> 8 & 0xff, address & 0xff, ifindex, ifindex, marks);
+	write_script(script, ifindex, rules);
 	result = nft(script, output, sizeof(output));
 	if (result != 0) {
 		explain(result, output, why, why_size);
 		return false;
 	}
 	g->ifindex = ifindex;
-	g->address = address;
+	g->now = *rules;
 	return true;
 }
 

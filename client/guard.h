@@ -12,16 +12,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct guard {
-	int ifindex;		/* 0: no table */
-	uint32_t address;
+struct guard_rules {
+	uint32_t address;	/* dropped elsewhere; host order, 0: none */
+	uint32_t mark;		/* of the connection; 0: none */
 };
 
+struct guard {
+	int ifindex;		/* 0: no table */
+	struct guard_rules now;
+};
+
+/* Whether this host forwards packets for others. */
+bool guard_forwards(void);
+
 /*
- * Make the table, or change it for another address (host order).  A mark of 0:
- * none.  False: why has a sentence, and nothing was changed.
+ * Make the table, or change it.  The MSS is clamped in any case.  False: why
+ * has a sentence, and nothing was changed.
  */
-bool guard_set(struct guard *g, int ifindex, uint32_t address, uint32_t mark,
+bool guard_set(struct guard *g, int ifindex, const struct guard_rules *rules,
 	       char *why, size_t why_size);
 void guard_remove(struct guard *g);
 

@@ -226,23 +226,27 @@ static int failed(const struct netup *n, const char *what, int error)
 
 static int apply_guard(struct netup *n, const struct netup_settings *want)
 {
+	const struct guard_rules rules = {
+		.address = want->reject_outside ? want->address : 0,
+		.mark = want->default_route ? FULLTUNNEL_MARK : 0,
+	};
 	char why[WHY_LEN];
 
-	if (!want->guard)
+	if (!want->reject_outside && !want->clamp_mss)
 		return 0;
-	if (guard_set(&n->guard, n->tun->ifindex, want->address,
-		      want->default_route ? FULLTUNNEL_MARK : 0, why,
-		      sizeof(why))) {
+	if (guard_set(&n->guard, n->tun->ifindex, &rules, why, sizeof(why))) {
 		n->guard_failed = false;
 		return 0;
 	}
-	if (want->guard_required) {
+	if (want->reject_required) {
 		log_error("--reject-outside is not possible: %s", why);
 		return -ENOTSUP;
 	}
 	if (!n->guard_failed)
-		log_warning("packets for the tunnel's address are not kept "
-			    "out elsewhere, the MSS is not clamped: %s", why);
+		log_warning("%sthe MSS of what is forwarded is not clamped: %s",
+			    want->reject_outside ? "packets for the tunnel's "
+			    "address from elsewhere are not dropped, and " : "",
+			    why);
 	n->guard_failed = true;
 	return 0;
 }

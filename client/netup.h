@@ -30,8 +30,9 @@ struct netup_settings {
 	unsigned int n_routes;
 	struct msg_route routes[NETUP_MAX_ROUTES];
 	bool default_route;	/* everything else, too */
-	bool guard;		/* guard.h; without it only a warning */
-	bool guard_required;
+	bool reject_outside;	/* packets for the address from elsewhere */
+	bool reject_required;	/* it is an error where that cannot be had */
+	bool clamp_mss;		/* of what is forwarded */
 	struct dns_settings dns;
 	bool set_dns;		/* false: a hook may */
 };

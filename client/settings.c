@@ -96,9 +96,9 @@ void settings_from(const struct cli_config *config,
 	out->prefix_len = 32;
 	out->mtu = options->has_mtu ? options->mtu : BASE_MTU;
 	out->default_route = config->default_route;
-	out->guard = config->default_route || config->reject_outside ||
-		     config->own_routes.n > 0;
-	out->guard_required = config->reject_outside;
+	out->reject_outside = config->default_route || config->reject_outside;
+	out->reject_required = config->reject_outside;
+	out->clamp_mss = own->n > 0 && guard_forwards();
 	for (i = 0; i < own->n; i++)
 		out->routes[out->n_routes++] = (struct msg_route){
 			own->network[i].address, own->network[i].prefix_len,

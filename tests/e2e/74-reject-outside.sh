@@ -54,6 +54,15 @@ ns c1 nft list table ip watch | grep -q '> 1260 counter packets 0' ||
 	fail "a SYN with a larger one"
 stop cli1
 
+say "so has what goes to a network of --route, and no more than that"
+start_cli 1 -a 10.0.0.11 --route 10.60.0.0/16
+wait_joined 1 10.0.0.11
+wait_for "the table" ns c1 sh -c "nft list ruleset | grep -q 'set rt mtu'"
+ns c1 nft list ruleset | grep -q 'type != local drop' &&
+	fail "packets are dropped without having been asked for"
+stop cli1
+ns c1 nft list tables | grep -q simplevpn && fail "the table is left"
+
 say "without nft it is an error"
 for path in /usr/sbin/nft /sbin/nft; do
 	sed -i "2i mount --bind /dev/null $path" "$WORK/private1"
