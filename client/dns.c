@@ -206,10 +206,17 @@ void dns_init(struct dns *d, const char *interface)
 	dnsfile_init(&d->file, DNSFILE_PATH, DNSFILE_KEPT);
 }
 
+static bool is_same(const struct dns_settings *a, const struct dns_settings *b)
+{
+	return a->n == b->n && a->all_names == b->all_names &&
+	       memcmp(a->servers, b->servers, sizeof(a->servers)) == 0 &&
+	       strcmp(a->search, b->search) == 0;
+}
+
 void dns_apply(struct dns *d, const struct dns_settings *settings)
 {
 	enum dns_way way = d->way != DNS_NONE ? d->way : DNS_RESOLVED;
-	bool same = memcmp(settings, &d->now, sizeof(d->now)) == 0;
+	bool same = is_same(settings, &d->now);
 	int result;
 
 	if (settings->n == 0) {

@@ -14,7 +14,7 @@
 #include "client/dnsfile.h"
 #include "proto/msg.h"
 
-/* All zero: none.  Compared with memcmp(3), so clear it first. */
+/* All zero: none. */
 struct dns_settings {
 	uint32_t n;
 	uint32_t servers[MSG_MAX_DNS];	/* host byte order */

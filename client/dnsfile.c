@@ -101,22 +101,19 @@ static bool is_ours(const struct dnsfile *d)
 static int lock_copy(struct dnsfile *d, int flags)
 {
 	struct stat opened, named;
-	int error;
 
 	d->fd = open(d->kept, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0644);
 	if (d->fd < 0)
 		return -errno;
-	error = 0;
-	if (flock(d->fd, LOCK_EX | LOCK_NB) != 0)
-		error = -EBUSY;
-	else if (fstat(d->fd, &opened) != 0 || lstat(d->kept, &named) != 0 ||
-		 opened.st_ino != named.st_ino || opened.st_dev != named.st_dev)
-		error = -EBUSY;	/* its owner removed it just now */
-	if (error != 0) {
+	/* Another name by now: its owner removed it this moment. */
+	if (flock(d->fd, LOCK_EX | LOCK_NB) != 0 ||
+	    fstat(d->fd, &opened) != 0 || lstat(d->kept, &named) != 0 ||
+	    opened.st_ino != named.st_ino || opened.st_dev != named.st_dev) {
 		close(d->fd);
 		d->fd = -1;
+		return -EBUSY;
 	}
-	return error;
+	return 0;
 }
 
 static int put_back(struct dnsfile *d)

@@ -17,7 +17,8 @@ state() {
 	ns c1 nft list ruleset
 	ns c1 cat /proc/sys/net/ipv4/conf/all/src_valid_mark
 	cat "$WORK/etc1/resolv.conf"
-	ls "$WORK/etc1" "$WORK/run1"
+	ls "$WORK/etc1"
+	ls "$WORK/run1/resolvconf/interfaces" 2>/dev/null
 }
 
 # The address from which the lan's server sees c1, in REPLY.
@@ -36,9 +37,11 @@ ip -n "$PREFIX-c1" route add default via 192.0.2.1
 ip -n "$PREFIX-c1" -6 addr add 2001:db8::11/64 dev eth0 nodad
 ip -n "$PREFIX-c1" -6 route add default via 2001:db8::1
 # The strictest setting there is.
+# shellcheck disable=SC2016 # that shell's
 ns c1 sh -c 'for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 1 >$f; done'
 SERVER=203.0.113.1
 start_srv
+# shellcheck disable=SC2016 # socat's shell's
 start lan lan socat TCP4-LISTEN:7000,fork,reuseaddr \
 	SYSTEM:'printf %s "$SOCAT_PEERADDR"' </dev/null
 wait_for "the lan's server to listen" listens "${PID[lan]}" 7000

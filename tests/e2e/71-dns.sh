@@ -13,6 +13,7 @@ hex() { printf '%s' "$1" | od -An -v -tx1 | tr -d ' \n'; }
 dns() {
 	local address hex=
 	for address; do
+		# shellcheck disable=SC2086 # four words
 		hex+=$(printf '%02x%02x%02x%02x' ${address//./ })
 	done
 	printf '07%02x%s' $((${#hex} / 2)) "$hex"
@@ -60,6 +61,7 @@ say "changes while connected"
 push "$(dns 10.0.0.54 10.0.0.55)$(search new.example)"
 wait_for "the new servers" file_has 1 '^nameserver 10\.0\.0\.55$'
 file_has 1 '^search new\.example$' || fail "not the new domain"
+# shellcheck disable=SC2016 # as it stands
 for bad in 'a;b' '$(id)' '-x' '~.' 'a..b' .; do
 	push "$(search "$bad")"
 	wait_for "the warning of '$bad'" log_has cli1 'search domain .*ignored'

@@ -4,8 +4,9 @@
  *
  *	nameserver NAME ADDRESS HERE
  *
- * It answers every question on UDP port 53 of HERE for an IPv4 address of that name,
- * all others with "no such name".  Nothing is shared with the code under test.
+ * It answers every question on UDP port 53 of HERE for an IPv4 address of that
+ * name, all others with "no such name".  Nothing is shared with the code under
+ * test.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
