@@ -51,7 +51,7 @@ wait_for "c1 to be seen as itself" seen_as 192.0.2.11
 start_cli 1 --default-route -a 10.0.0.11
 wait_joined 1
 wait_for "c1 to be seen with its tunnel address" seen_as 10.0.0.11
-log_has cli1 'all traffic goes through the tunnel' || fail "no line about it"
+wait_for "its line about it" log_has cli1 'all traffic goes through the tunnel'
 ns c1 ip route get 203.0.113.1 mark 0x2002 | grep -q 'dev eth0' ||
 	fail "the server's way leads through the tunnel"
 ns c1 ip route get 192.0.2.2 | grep -q 'dev eth0' ||

@@ -46,14 +46,14 @@ for way in file resolvconf; do
 	: >"${LOG[cli1]}"
 	start_cli 1 --no-dns
 	wait_joined 1
-	log_has cli1 'removed the policy rules' || fail "no line of the rules"
-	log_has cli1 'removed the nft table' || fail "no line of the table"
+	wait_for "its line about it" log_has cli1 'removed the policy rules'
+	wait_for "its line about it" log_has cli1 'removed the nft table'
 	state | grep -v -e resolv.conf.bak >"$WORK/after"
 	if [[ $way == file ]]; then
-		log_has cli1 'put /etc/resolv.conf back' || fail "no line of it"
+		wait_for "its line about it" log_has cli1 'put /etc/resolv.conf back'
 		diff "$WORK/before" "$WORK/after" || fail "not all is cleaned"
 	else
-		log_has cli1 'removed the DNS servers' || fail "no line of them"
+		wait_for "its line about it" log_has cli1 'removed the DNS servers'
 		grep -q simplevpn-tun "$WORK/after" && fail "a record is left"
 		grep -q 10.0.0.53 "$WORK/etc1/resolv.conf" && fail "in the file"
 	fi
