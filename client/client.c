@@ -156,6 +156,7 @@ static void collect_facts(const struct client *c, struct facts *facts)
 	facts->mtu = now->mtu;
 	if (options->has_server)
 		facts->gateway = options->server;
+	facts->default_route = c->config->default_route;
 	facts->n_routes = now->n_routes;
 	_Static_assert(sizeof(facts->routes) == sizeof(now->routes), "room");
 	memcpy(facts->routes, now->routes,

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static_assert(FACTS_MAX_ROUTES * 24 < FACTS_LIST_LEN,
+static_assert((FACTS_MAX_ROUTES + 1) * 24 < FACTS_LIST_LEN,
 	      "every route fits, with a separator of up to four bytes");
 
 void facts_address_text(uint32_t address, char text[FACTS_ADDRESS_LEN])
@@ -19,7 +19,7 @@ static bool same_routes(const struct facts *a, const struct facts *b)
 {
 	unsigned int i;
 
-	if (a->n_routes != b->n_routes)
+	if (a->n_routes != b->n_routes || a->default_route != b->default_route)
 		return false;
 	for (i = 0; i < a->n_routes; i++)
 		if (a->routes[i].network != b->routes[i].network ||
@@ -56,6 +56,8 @@ void facts_routes_text(const struct facts *facts, const char *separator,
 	unsigned int i;
 
 	text[0] = '\0';
+	if (facts->default_route)
+		append(text, separator, "0.0.0.0/0");
 	for (i = 0; i < facts->n_routes; i++) {
 		facts_address_text(facts->routes[i].network, address);
 		snprintf(word, sizeof(word), "%s/%u", address,

@@ -26,6 +26,7 @@ struct facts {
 	uint32_t gateway;		/* the server's there; 0: not told */
 	uint32_t mtu;			/* bytes */
 	uint8_t prefix_len;
+	bool default_route;	/* as if 0.0.0.0/0 were one of the routes */
 	unsigned int n_routes;
 	struct msg_route routes[FACTS_MAX_ROUTES];
 	unsigned int n_dns;
@@ -37,7 +38,7 @@ void facts_address_text(uint32_t address, char text[FACTS_ADDRESS_LEN]);
 
 bool facts_equal(const struct facts *a, const struct facts *b);
 
-/* "10.1.0.0/16 10.2.0.0/16", cut where it does not fit. */
+/* "0.0.0.0/0 10.2.0.0/16", cut where it does not fit. */
 void facts_routes_text(const struct facts *facts, const char *separator,
 		       char text[FACTS_LIST_LEN]);
 void facts_dns_text(const struct facts *facts, const char *separator,

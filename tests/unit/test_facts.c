@@ -21,9 +21,12 @@ START_TEST(facts_lists_have_their_separator_between)
 	ck_assert_str_eq(text, "");
 	facts.n_routes = 2;
 	facts.routes[0] = (struct msg_route){ 0x0a010000, 16 };
-	facts.routes[1] = (struct msg_route){ 0, 0 };
+	facts.routes[1] = (struct msg_route){ 0xc0a80000, 24 };
 	facts_routes_text(&facts, ", ", text);
-	ck_assert_str_eq(text, "10.1.0.0/16, 0.0.0.0/0");
+	ck_assert_str_eq(text, "10.1.0.0/16, 192.168.0.0/24");
+	facts.default_route = true;
+	facts_routes_text(&facts, " ", text);
+	ck_assert_str_eq(text, "0.0.0.0/0 10.1.0.0/16 192.168.0.0/24");
 	facts.n_dns = 2;
 	facts.dns[0] = 0x0a000001;
 	facts.dns[1] = 0xfffffffe;
@@ -54,6 +57,7 @@ START_TEST(facts_any_difference_is_one)
 	DIFFERS(other.gateway++);
 	DIFFERS(other.mtu++);
 	DIFFERS(other.prefix_len++);
+	DIFFERS(other.default_route = true);
 	DIFFERS(other.n_routes++);
 	DIFFERS(other.n_dns++);
 	facts.n_routes = facts.n_dns = 1;
