@@ -243,12 +243,12 @@ static void set_defaults(struct command_line *line)
 bool config_read(struct cli_config *config, int argc, char **argv,
 		 char error[OPTIONS_ERROR_LEN])
 {
-	static struct command_line line;
+	static struct command_line line, scratch;
 	int first;
 
 	set_defaults(&line);
 	first = options_load(table, TABLE_LEN, argc, argv, "", MEMBER(path),
-			     &line, sizeof(line), error);
+			     &line, &scratch, sizeof(line), error);
 	if (first < 0)
 		return false;
 	if (!line.config.help && !line.config.version &&

@@ -137,11 +137,13 @@ bool options_read_file(const struct option_def *table, size_t n,
  * Read the configuration file, then argv, which has the last word; of a list
  * both count.  The file's name is the option [char[OPTIONS_TEXT_LEN]] at
  * path_offset of config if argv has it; otherwise default_path, which need not
- * exist.  With an OPTION_ALONE in argv no file is read.  As options_parse().
+ * exist.  With an OPTION_ALONE in argv no file is read.  scratch has
+ * config_size bytes, too; what is in it counts for nothing.  As
+ * options_parse().
  */
 int options_load(const struct option_def *table, size_t n, int argc,
 		 char **argv, const char *default_path, size_t path_offset,
-		 void *config, size_t config_size,
+		 void *config, void *scratch, size_t config_size,
 		 char error[OPTIONS_ERROR_LEN]);
 
 /* A file of that kind: every key with its help, its value commented out. */

@@ -153,27 +153,21 @@ static bool is_alone(const struct option_def *table, size_t n,
 
 int options_load(const struct option_def *table, size_t n, int argc,
 		 char **argv, const char *default_path, size_t path_offset,
-		 void *config, size_t config_size,
+		 void *config, void *scratch, size_t config_size,
 		 char error[OPTIONS_ERROR_LEN])
 {
 	char *path;
-	void *first;	/* a reading of argv alone, which names the file */
 	bool good;
 	int rest;
 
-	first = malloc(config_size);
-	if (!first) {
-		snprintf(error, OPTIONS_ERROR_LEN, "out of memory");
-		return -1;
-	}
-	memcpy(first, config, config_size);
-	rest = options_parse(table, n, argc, argv, first, error);
-	if (rest < 0 || is_alone(table, n, first)) {
-		memcpy(config, first, config_size);
-		free(first);
+	/* A reading of argv alone, which names the file. */
+	memcpy(scratch, config, config_size);
+	rest = options_parse(table, n, argc, argv, scratch, error);
+	if (rest < 0 || is_alone(table, n, scratch)) {
+		memcpy(config, scratch, config_size);
 		return rest;
 	}
-	path = (char *)first + path_offset;
+	path = (char *)scratch + path_offset;
 	if (!*path && access(default_path, F_OK) == 0)
 		snprintf(path, OPTIONS_TEXT_LEN, "%s", default_path);
 	good = !*path || options_read_file(table, n, path, config, error);
@@ -182,7 +176,6 @@ int options_load(const struct option_def *table, size_t n, int argc,
 	if (good && rest >= 0)
 		snprintf((char *)config + path_offset, OPTIONS_TEXT_LEN, "%s",
 			 path);
-	free(first);
 	return good ? rest : -1;
 }
 

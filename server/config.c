@@ -242,11 +242,13 @@ static void set_defaults(struct server_config *config)
 bool config_read(struct server_config *config, int argc, char **argv,
 		 char error[OPTIONS_ERROR_LEN])
 {
+	static struct server_config scratch;
 	int rest;
 
 	set_defaults(config);
 	rest = options_load(table, N_OPTIONS, argc, argv, CONFIG_DEFAULT_PATH,
-			    MEMBER(path), config, sizeof(*config), error);
+			    MEMBER(path), config, &scratch, sizeof(scratch),
+			    error);
 	if (rest < 0)
 		return false;
 	if (config->help || config->version || config->print_default)
