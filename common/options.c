@@ -64,7 +64,7 @@ bool option_number(const char *text, int64_t min, int64_t max, int64_t *out)
 static bool read_yes(const char *text, bool *yes,
 		     char error[OPTIONS_ERROR_LEN])
 {
-	if (text && strcmp(text, "yes") && strcmp(text, "no"))
+	if (text && strcmp(text, "yes") != 0 && strcmp(text, "no") != 0)
 		return refuse(error, "yes or no");
 	*yes = !text || !strcmp(text, "yes");
 	return true;

@@ -232,7 +232,7 @@ bool options_equal(const struct option_def *def, const void *a, const void *b)
 			return false;
 		if (!more_a)
 			return true;
-		if (strcmp(text_a, text_b))
+		if (strcmp(text_a, text_b) != 0)
 			return false;
 	}
 }
