@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # The manual pages name every option that the programs have, with its letter,
-# every key of their files, and which keys a reload applies; and none that does
-# not exist.  Needs no root.
+# every key of their files, and which keys a reload applies, and none that does
+# not exist; and every field of what is printed for programs.  Needs no root.
 
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -50,6 +50,22 @@ live_keys_in() {
 	sed -nE 's/^\.It Ic ([a-z0-9-]+) No = .* Pq live$/\1/p' "$1" | sort
 }
 
+# Words that a page marks as names of fields or of variables.
+names_in() {
+	grep -E '^\.(It )?(Va|Ev) |Pq Va ' "$1" | tr ' ' '\n' |
+		grep -E '^[A-Za-z0-9_]+$' | sort -u
+}
+
+all_named() { # WHAT PAGE
+	[[ -s $WORK/program ]] || fail "$1: nothing to look for"
+	names_in "$2" >"$WORK/page"
+	sort -u "$WORK/program" | comm -23 - "$WORK/page" >"$WORK/missing"
+	[[ ! -s $WORK/missing ]] ||
+		fail "$1: not in $(basename "$2"): $(tr '\n' ' ' <"$WORK/missing")"
+}
+
+json_keys() { grep -oE '"[a-z_]+":' | tr -d '":'; }
+
 # same WHAT: $WORK/program and $WORK/page have the same lines, and some.
 same() {
 	[[ -s $WORK/program ]] || fail "$1: nothing to compare with"
@@ -80,3 +96,39 @@ keys_of "$CLI" >"$WORK/keys"
 options_in "$PAGES/cli.8" | sed 's/^. //' | sort >"$WORK/options"
 [[ -s $WORK/keys && -z $(comm -23 "$WORK/keys" "$WORK/options") ]] ||
 	fail "keys of cli that are no options in its page"
+
+# What is printed for programs: by a server that runs, and for the client, whose
+# status needs a TUN, as its source has it.
+"$SRV" --no-tun --port $((20000 + $$ % 10000)) --listen 127.0.0.1 \
+	--control "$WORK/socket" --metrics $((30000 + $$ % 10000)) \
+	2>"$WORK/srv.log" &
+PID[srv]=$!
+LOG[srv]=$WORK/srv.log
+asked() { "$SRV" status --json -S "$WORK/socket" >"$WORK/json" 2>/dev/null; }
+wait_for "the server's answer" asked
+json_keys <"$WORK/json" >"$WORK/program"
+sed -nE 's/.*put_(member|address)\(out, "([a-z_]+)".*/\2/p' \
+	"$TOP/server/status_json.c" >>"$WORK/program"
+all_named "fields of srv status --json" "$PAGES/srv.8"
+
+exec {http}<>"/dev/tcp/127.0.0.1/$((30000 + $$ % 10000))"
+printf 'GET /metrics HTTP/1.0\r\n\r\n' >&"$http"
+sed -nE 's/^# TYPE ([a-z_]+) .*/\1/p' <&"$http" >"$WORK/program"
+all_named "metrics" "$PAGES/srv.8"
+
+sed -nE 's/.*put_[a-z_]*\(out, "([a-z_]+)".*/\1/p' \
+	"$TOP/client/status_print.c" >"$WORK/program"
+all_named "fields of cli status --json" "$PAGES/cli.8"
+
+sed -nE 's/.*set\(e, "([A-Z_]+)".*/SIMPLEVPN_\1/p' "$TOP/client/hooks.c" \
+	>"$WORK/program"
+all_named "environment of hooks" "$PAGES/cli.8"
+
+awk -F '"' '/_names\[\] = \{|reasons\[\] = \{/ { inside = 1 }
+	/^};/ { inside = 0 }
+	inside && /^\t\[(DROP|CLOSE)_/ && $2 !~ /^none$/ { print $2 }' \
+	"$TOP/server/stats.c" "$TOP/server/close_reason.c" >"$WORK/program"
+all_named "reasons of drops and leaves" "$PAGES/srv.8"
+awk -F '"' '/^\t\[DROP_/ { print $2 }' "$TOP/client/counters.c" \
+	>"$WORK/program"
+all_named "reasons of cli's drops" "$PAGES/cli.8"
