@@ -3,7 +3,8 @@
 #
 # The manual pages name every option that the programs have, with its letter,
 # every key of their files, and which keys a reload applies, and none that does
-# not exist; and every field of what is printed for programs.  Needs no root.
+# not exist; and every field of what is printed for programs.  Links between the
+# documents lead somewhere.  Needs no root.
 
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -132,3 +133,11 @@ all_named "reasons of drops and leaves" "$PAGES/srv.8"
 awk -F '"' '/^\t\[DROP_/ { print $2 }' "$TOP/client/counters.c" \
 	>"$WORK/program"
 all_named "reasons of cli's drops" "$PAGES/cli.8"
+
+# Links from one document to another lead somewhere.
+for document in "$TOP"/README.md "$TOP"/docs/*.md; do
+	while read -r link; do
+		[[ $link == http* || -e $(dirname "$document")/${link%%#*} ]] ||
+			fail "$(basename "$document"): a link to $link"
+	done < <(grep -oE '\]\([^)#][^) ]*\)' "$document" | sed 's/^](//; s/)$//')
+done
