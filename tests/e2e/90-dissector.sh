@@ -39,7 +39,8 @@ from() { printf 'ip.src == 192.0.2.1%s && ' "$1"; }
 
 to() { printf 'ip.dst == 192.0.2.1%s && ' "$1"; }
 
-start capture s tcpdump -i br0 -U -Z root -w "$WORK/capture" tcp port 2002 \
+# The buffer (KiB) holds all of it: a gap would be undecodable.
+start capture s tcpdump -i br0 -U -B 32768 -Z root -w "$WORK/capture" tcp port 2002 \
 	</dev/null
 wait_for "tcpdump to listen" log_has capture 'listening on'
 start_srv
@@ -54,7 +55,7 @@ raw_do base keepalive
 raw_do base cut 7
 raw_do base ping me 10.0.0.11 84
 raw_do base expect-pong 10.0.0.11
-transfer c1 s $HUB 3000000
+transfer c1 s $HUB 1000000
 wait_for "a keepalive of cli" seen \
 	"$(to 1)"'simplevpn.message == "keepalive echo"'
 stop capture
