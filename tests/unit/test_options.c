@@ -474,7 +474,8 @@ START_TEST(options_flag_can_be_taken_back)
 {
 	ck_assert_int_ge(parse("--no-route --no-route=no"), 0);
 	ck_assert(config.route);
-	check_refused("--no-route=0", "option --no-route: \"0\" found, allowed: "
+	check_refused("--no-route=0",
+		      "option --no-route: \"0\" found, allowed: "
 		      "yes or no");
 }
 END_TEST
