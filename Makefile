@@ -278,12 +278,14 @@ asan tsan:
 		$(MAKE) --no-print-directory MODE=$@ $$part || status=1; \
 	done; exit $$status
 
+# libFuzzer ends with 77 for what it finds, which run.sh takes for skipped.
 # What is found goes to build/fuzz; fuzz-keep keeps the inputs that matter.
 fuzz: $(addprefix build/fuzz/,$(FUZZ))
 	@status=0; $(foreach target,$(FUZZ), \
 		mkdir -p build/fuzz/$(target).corpus; \
 		GROUP=fuzz TEST_BOUND=$$(($(FUZZ_SECONDS) + 60)) $(RUN) gate \
 			$(target) build/fuzz/$(target) \
+			-error_exitcode=1 \
 			-max_total_time=$(FUZZ_SECONDS) -timeout=10 \
 			-artifact_prefix=build/fuzz/$(target). \
 			$(options_$(target)) build/fuzz/$(target).corpus \

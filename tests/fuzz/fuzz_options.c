@@ -50,7 +50,8 @@ static void check_config(const struct server_config *c)
 	check(strlen(c->push_search) <= 200);
 	check(memchr(c->metrics.host, '\0', sizeof(c->metrics.host)) &&
 	      !c->metrics.host[0] == !c->metrics.port);
-	if (c->help || c->version)	/* then nothing more is looked at */
+	/* Then nothing more is looked at. */
+	if (c->help || c->version || c->print_default)
 		return;
 	check(network->prefix_len >= ADDRPOOL_MIN_PREFIX &&
 	      network->prefix_len <= ADDRPOOL_MAX_PREFIX);
