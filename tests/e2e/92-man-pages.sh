@@ -4,7 +4,8 @@
 # The manual pages name every option that the programs have, with its letter,
 # every key of their files, and which keys a reload applies, and none that does
 # not exist; and every field of what is printed for programs.  Links between the
-# documents lead somewhere.  Needs no root.
+# documents lead somewhere, and each configuration in them is good.  Needs no
+# root.
 
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -141,3 +142,32 @@ for document in "$TOP"/README.md "$TOP"/docs/*.md; do
 			fail "$(basename "$document"): a link to $link"
 	done < <(grep -oE '\]\([^)#][^) ]*\)' "$document" | sed 's/^](//; s/)$//')
 done
+
+# Indented lines "key = value" are a configuration: the server's, or a client's
+# if it names servers.
+n_blocks=0
+check_block() {
+	local program=$SRV
+	[[ -s $WORK/block ]] || return 0
+	! grep -q '^server =' "$WORK/block" || program=$CLI
+	"$program" -c "$WORK/block" --test-config >"$WORK/out" 2>&1 ||
+		fail "in $1: $(<"$WORK/out")"
+	n_blocks=$((n_blocks + 1))
+	: >"$WORK/block"
+}
+
+for document in "$TOP"/docs/*.md "$PAGES"/*; do
+	: >"$WORK/block"
+	# shellcheck disable=SC2094 # its name alone is handed on
+	while IFS= read -r line; do
+		line=${line#    }
+		if [[ $line =~ ^[a-z][a-z-]*\ =\  ]]; then
+			echo "$line" >>"$WORK/block"
+		elif [[ $line != '#'* ]]; then
+			check_block "$document"
+		fi
+	done <"$document"
+	check_block "$document"
+done
+((n_blocks >= 5)) || fail "only $n_blocks configurations in the documents"
+say "$n_blocks configurations in the documents are good"
