@@ -61,7 +61,7 @@ unit_coalesce := common/coalesce common/segment proto/ippkt
 unit_control := common/control common/control_ask common/log
 unit_dnsfile := client/dnsfile
 unit_dnsmsg := client/dnsmsg
-unit_egress := server/egress server/drain common/flowq
+unit_egress := server/egress server/drain common/flowq proto/frame
 unit_facts := client/facts
 unit_flowq := common/flowq proto/ippkt
 unit_flow := tests/perf/flow tests/perf/perf
@@ -75,7 +75,7 @@ unit_ippkt := proto/ippkt
 unit_hooks := $(addprefix client/,hooks facts words) $(OPTIONS) \
 	common/subprocess common/log
 unit_join := $(addprefix server/,join push egress drain route addrpool) \
-	common/flowq proto/msg
+	common/flowq proto/msg proto/frame
 unit_log := common/log
 unit_msg := proto/msg
 unit_netcfg := common/netcfg common/tun proto/ippkt
@@ -83,6 +83,9 @@ unit_notify := common/notify common/options
 unit_options := $(OPTIONS)
 unit_plot := server/plot server/history common/human
 unit_privilege := common/privilege
+unit_pump := $(addprefix client/,pump backlog counters signals) common/flowq \
+	common/coalesce common/segment common/tun common/log common/notify \
+	common/options proto/frame proto/ippkt proto/session proto/msg
 unit_push := $(addprefix server/,push egress drain) common/flowq proto/msg \
 	proto/session proto/frame
 unit_pushed := client/pushed $(OPTIONS)

@@ -17,6 +17,8 @@ static const char *const drop_names[] = {
 	[DROP_CONNECTION_LOST] = "connection_lost",
 	[DROP_RX_SKIPPED] = "rx_skipped",
 	[DROP_RX_INVALID] = "rx_invalid",
+	[DROP_QUEUE_FULL] = "queue_full",
+	[DROP_QUEUE_STALE] = "queue_stale",
 	[DROP_TUN_READ] = "tun_read",
 	[DROP_TUN_WRITE] = "tun_write",
 };

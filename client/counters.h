@@ -20,6 +20,8 @@ enum drop_reason {
 	DROP_CONNECTION_LOST,	/* in a batch that was not sent whole */
 	DROP_RX_SKIPPED,	/* from the server, of a kind we do not take */
 	DROP_RX_INVALID,	/* a super-packet that is none */
+	DROP_QUEUE_FULL,	/* the connection takes too little */
+	DROP_QUEUE_STALE,	/* the same, for too long (CoDel) */
 	DROP_TUN_READ,		/* the kernel did not give it */
 	DROP_TUN_WRITE,		/* the kernel did not take it */
 	DROP_N_REASONS

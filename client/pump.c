@@ -4,15 +4,20 @@
  *
  * Theory of operation: one thread, one poll(2) over socket, TUN and signals.
  *
- * Up: packets are read from the TUN only when the socket will take them soon,
- * so that what cannot leave waits in the TUN's queue, where the kernel may drop
- * or reorder it, and not in buffers of ours.  "Soon" is a credit in bytes: the
- * socket is writable when less than half of LINK_NOTSENT_LOWAT is unsent
- * (tcp(7)), so after POLLOUT as much again may be sent before the next look.
- * What one turn reads leaves in one sendmsg(2), and no timer is involved.  A
- * batch that the socket took in part is finished before anything else is read
- * or said: a packet once started is the only thing that may follow in the
- * stream.  Control messages go in front of a batch, never into one.
+ * Up: packets are read from the TUN only when the socket will take them soon.
+ * "Soon" is a credit in bytes: the socket is writable when less than half of
+ * LINK_NOTSENT_LOWAT is unsent (tcp(7)), so after POLLOUT as much again may be
+ * sent before the next look.  What one turn reads leaves in one sendmsg(2), and
+ * no timer is involved.  A batch that the socket took in part is finished before
+ * anything else is read or said: a packet once started is the only thing that
+ * may follow in the stream.  Control messages go in front of a batch, never
+ * into one.
+ *
+ * A connection that takes nothing for PATIENCE_MS is the bottleneck, and then
+ * the TUN's own queue, first in first out and up to 500 super-packets long, is
+ * no place to wait.  From then on all that the TUN has is read at once into the
+ * backlog, which is fair between flows, and leaves from there until that is
+ * empty.  It costs a copy, so it is not the way of a fast connection.
  *
  * A packet with a segment size or a partial checksum goes to a server that
  * agreed to it as it is, with a prefix in the headroom of the read; for any
@@ -37,6 +42,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "client/backlog.h"
 #include "client/link.h"
 #include "common/clock.h"
 #include "common/coalesce.h"
@@ -54,6 +60,7 @@ enum {
 	 * The least segment of Linux (TCP_MIN_MSS) makes half of it. */
 	SEGMENTS_MAX = 512 * 1024,
 	CREDIT = LINK_NOTSENT_LOWAT / 2,
+	PATIENCE_MS = 2,
 	DOWN_BYTES = 256 * 1024,
 	/* More than any transmit queue holds: a bound, no aim. */
 	STALE_MAX = 20000,
@@ -66,8 +73,9 @@ static_assert(DOWN_BYTES > 2 * FRAME_MAX_LEN,
 struct batch {
 	struct iovec iov[UP_READS + 1];	/* control messages first */
 	int next, n;			/* iov[next..n) is not sent yet */
-	uint32_t n_packets;
-	uint64_t n_bytes;		/* of the packets */
+	size_t sent;			/* of iov[next] */
+	/* What each counts for: none for control messages. */
+	uint32_t n_packets[UP_READS + 1], n_bytes[UP_READS + 1];
 };
 
 struct pump {
@@ -83,6 +91,9 @@ struct pump {
 	enum frame_error frame_error;
 
 	size_t credit;			/* 0: wait until it is writable */
+	uint64_t blocked_ms;		/* since when it is 0 */
+	struct backlog *backlog;
+	bool queueing;			/* all goes through the backlog */
 	struct batch batch;
 	uint8_t control[sizeof(((struct session *)0)->out)];
 	size_t up_used;
@@ -107,8 +118,9 @@ struct pump *pump_new(struct tun *tun, struct signals *signals,
 	if (p == NULL)
 		return NULL;
 	p->coalesce = coalesce_new(tun->offload_tcp, tun->offload_udp);
-	if (p->coalesce == NULL) {
-		free(p);
+	p->backlog = backlog_new(counters);
+	if (p->coalesce == NULL || p->backlog == NULL) {
+		pump_free(p);
 		return NULL;
 	}
 	p->tun = tun;
@@ -123,6 +135,7 @@ void pump_free(struct pump *p)
 	if (p == NULL)
 		return;
 	coalesce_free(p->coalesce);
+	backlog_free(p->backlog);
 	free(p);
 }
 
@@ -130,8 +143,7 @@ static void batch_reset(struct pump *p)
 {
 	p->batch.next = 0;
 	p->batch.n = 0;
-	p->batch.n_packets = 0;
-	p->batch.n_bytes = 0;
+	p->batch.sent = 0;
 	p->up_used = 0;
 	p->segments_used = 0;
 }
@@ -151,7 +163,13 @@ void pump_start(struct pump *p, int fd, struct session *session)
 
 void pump_end(struct pump *p)
 {
-	p->counters->drops[DROP_CONNECTION_LOST] += p->batch.n_packets;
+	uint64_t *lost = &p->counters->drops[DROP_CONNECTION_LOST];
+	int i;
+
+	for (i = p->batch.next; i < p->batch.n; i++)
+		*lost += p->batch.n_packets[i];
+	*lost += backlog_clear(p->backlog);
+	p->queueing = false;
 	batch_reset(p);
 	p->fd = -1;
 	p->session = NULL;
@@ -213,12 +231,15 @@ static bool may_send(const struct pump *p, const struct packet *packet,
 	return false;
 }
 
-static void batch_add(struct pump *p, uint8_t *data, size_t len)
+static void batch_add(struct pump *p, uint8_t *data, size_t len,
+		      uint32_t n_packets, size_t n_bytes)
 {
-	struct iovec *iov = &p->batch.iov[p->batch.n++];
+	int i = p->batch.n++;
 
-	iov->iov_base = data;
-	iov->iov_len = len;
+	p->batch.iov[i].iov_base = data;
+	p->batch.iov[i].iov_len = len;
+	p->batch.n_packets[i] = n_packets;
+	p->batch.n_bytes[i] = (uint32_t)n_bytes;
 }
 
 /* Put one packet, at its place in the up area, into the batch. */
@@ -229,25 +250,24 @@ static bool batch_packet(struct pump *p, struct packet *packet)
 	uint8_t *out;
 
 	if (is_plain(packet)) {
-		batch_add(p, packet->data, packet->len);
+		batch_add(p, packet->data, size, n_packets, size);
 	} else if (p->session->rules.segments) {
 		out = packet->data - FRAME_SEGMENT_PREFIX_LEN;
 		frame_write_prefix(out, packet->segment_size,
 				   packet->checksum_partial);
-		batch_add(p, out, packet->len + FRAME_SEGMENT_PREFIX_LEN);
+		batch_add(p, out, size + FRAME_SEGMENT_PREFIX_LEN, n_packets,
+			  size);
 	} else if (packet->segment_size == 0) {
 		segment_finish_checksum(packet);
-		batch_add(p, packet->data, packet->len);
+		batch_add(p, packet->data, size, n_packets, size);
 	} else {
 		size = segment_size(packet);
 		if (size > SEGMENTS_MAX)
 			return false;
 		out = p->segments + p->segments_used;
 		p->segments_used += segment_write(packet, out);
-		batch_add(p, out, size);
+		batch_add(p, out, size, n_packets, size);
 	}
-	p->batch.n_packets += n_packets;
-	p->batch.n_bytes += size;
 	return true;
 }
 
@@ -288,47 +308,93 @@ static int batch_fill(struct pump *p)
 static void batch_advance(struct pump *p, size_t bytes)
 {
 	struct batch *batch = &p->batch;
-	struct iovec *iov;
+	size_t left;
 
 	while (batch->next < batch->n) {
-		iov = &batch->iov[batch->next];
-		if (bytes < iov->iov_len) {
-			iov->iov_base = (uint8_t *)iov->iov_base + bytes;
-			iov->iov_len -= bytes;
+		left = batch->iov[batch->next].iov_len - batch->sent;
+		if (bytes < left) {
+			batch->sent += bytes;
 			return;
 		}
-		bytes -= iov->iov_len;
+		p->counters->tx_packets += batch->n_packets[batch->next];
+		p->counters->tx_bytes += batch->n_bytes[batch->next];
+		bytes -= left;
+		batch->sent = 0;
 		batch->next++;
 	}
-	p->counters->tx_packets += batch->n_packets;
-	p->counters->tx_bytes += batch->n_bytes;
 	batch_reset(p);
+}
+
+/* The socket took bytes, and less than it could have had. */
+static void spend(struct pump *p, size_t bytes, bool left)
+{
+	if (bytes > 0)
+		session_sent(p->session, p->now_ms);
+	if (left || bytes >= p->credit) {
+		p->credit = 0;
+		p->blocked_ms = p->now_ms;
+	} else {
+		p->credit -= bytes;
+	}
 }
 
 /* Send what the socket takes of the batch.  0 or -errno. */
 static int batch_send(struct pump *p)
 {
 	struct batch *batch = &p->batch;
+	struct iovec *first = &batch->iov[batch->next];
+	const struct iovec whole = *first;
 	struct msghdr message = { 0 };
 	ssize_t sent;
 
-	message.msg_iov = batch->iov + batch->next;
+	first->iov_base = (uint8_t *)first->iov_base + batch->sent;
+	first->iov_len -= batch->sent;
+	message.msg_iov = first;
 	message.msg_iovlen = (size_t)(batch->n - batch->next);
 	do {
 		sent = sendmsg(p->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 	} while (sent < 0 && errno == EINTR);
-	if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-		p->credit = 0;
-		return 0;
-	}
-	if (sent < 0)
+	*first = whole;
+	if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
 		return -errno;
-	session_sent(p->session, p->now_ms);
-	batch_advance(p, (size_t)sent);
-	if (batch->n > 0 || (size_t)sent >= p->credit)
-		p->credit = 0;
-	else
-		p->credit -= (size_t)sent;
+	if (sent > 0)
+		batch_advance(p, (size_t)sent);
+	spend(p, sent > 0 ? (size_t)sent : 0, batch->n > 0);
+	return 0;
+}
+
+/* ---- up, when the connection is slower than the host ---- */
+
+/* Move what is left of the batch to the backlog.  0 or -errno. */
+static int queue_batch(struct pump *p)
+{
+	struct batch *batch = &p->batch;
+	bool good = true;
+	int i;
+
+	for (i = batch->next; i < batch->n && good; i++)
+		good = backlog_add(p->backlog, &batch->iov[i],
+				   i == batch->next ? batch->sent : 0);
+	batch_reset(p);
+	return good ? 0 : -ENOMEM;
+}
+
+/* The connection has taken nothing for a while: all waits in the backlog. */
+static int begin_queueing(struct pump *p)
+{
+	p->queueing = true;
+	return queue_batch(p);
+}
+
+static int send_backlog(struct pump *p)
+{
+	bool left;
+	ssize_t sent = backlog_send(p->backlog, p->fd, p->credit, &left);
+
+	if (sent < 0)
+		return (int)sent;
+	spend(p, (size_t)sent, left);
+	p->queueing = !backlog_is_empty(p->backlog);
 	return 0;
 }
 
@@ -499,38 +565,59 @@ static enum pump_event last_words(struct pump *p)
 	return PUMP_FAILED;
 }
 
-/* Finish the old batch or send a new one. */
-static enum pump_event send_up(struct pump *p, bool tun_readable)
+/* Make a batch of what there is to say and to read. */
+static int collect_up(struct pump *p, bool tun_readable)
 {
 	const uint8_t *control;
 	size_t len;
 
-	if (p->credit == 0)
-		return PUMP_NONE;
-	if (p->batch.n == 0) {
-		control = session_output(p->session, &len);
-		if (len > 0) {
-			memcpy(p->control, control, len);
-			batch_add(p, p->control, len);
-			session_output_done(p->session, p->now_ms);
-		}
-		if (tun_readable && p->session->state == SESSION_JOINED) {
-			p->error = -batch_fill(p);
-			if (p->error != 0)
-				return PUMP_TUN_GONE;
-		}
+	control = session_output(p->session, &len);
+	if (len > 0) {
+		memcpy(p->control, control, len);
+		batch_add(p, p->control, len, 0, 0);
+		session_output_done(p->session, p->now_ms);
 	}
-	if (p->batch.n == 0)
-		return PUMP_NONE;
-	p->error = -batch_send(p);
-	return p->error == 0 ? PUMP_NONE : last_words(p);
+	return tun_readable && p->session->state == SESSION_JOINED ?
+		batch_fill(p) : 0;
 }
 
-static int milliseconds_to_tick(const struct pump *p)
+/* Finish the old batch or send a new one, or have it wait in the backlog. */
+static enum pump_event send_up(struct pump *p, bool tun_readable)
+{
+	int error = 0;
+
+	if (p->credit == 0 && !p->queueing)
+		return PUMP_NONE;
+	if (p->batch.n == 0) {
+		p->error = -collect_up(p, tun_readable);
+		if (p->error != 0)
+			return PUMP_TUN_GONE;
+	}
+	if (p->queueing) {
+		error = queue_batch(p);
+		if (error == 0 && p->credit > 0)
+			error = send_backlog(p);
+	} else if (p->batch.n > 0) {
+		error = batch_send(p);
+	}
+	p->error = -error;
+	return error == 0 ? PUMP_NONE : last_words(p);
+}
+
+/* Whether the socket is full and the TUN is not looked at for that. */
+static bool is_patient(const struct pump *p)
+{
+	return p->credit == 0 && !p->queueing &&
+	       p->session->state == SESSION_JOINED;
+}
+
+static int milliseconds_to_wait(const struct pump *p)
 {
 	uint64_t next_ms = session_next_tick(p->session);
 	uint64_t now_ms = clock_now_ms();
 
+	if (is_patient(p) && next_ms > p->blocked_ms + PATIENCE_MS)
+		next_ms = p->blocked_ms + PATIENCE_MS;
 	if (next_ms == UINT64_MAX)
 		return -1;
 	if (next_ms <= now_ms)
@@ -542,7 +629,8 @@ static int milliseconds_to_tick(const struct pump *p)
 static enum pump_event turn(struct pump *p)
 {
 	const short gone = POLLERR | POLLHUP | POLLNVAL;
-	bool want_tun = p->session->state == SESSION_JOINED && p->credit > 0;
+	bool want_tun = p->session->state == SESSION_JOINED &&
+			(p->credit > 0 || p->queueing);
 	struct pollfd fds[3] = {
 		{ .fd = p->signals->fd, .events = POLLIN },
 		{ .fd = p->fd, .events = POLLIN },
@@ -552,7 +640,7 @@ static enum pump_event turn(struct pump *p)
 
 	if (p->credit == 0)
 		fds[1].events |= POLLOUT;
-	if (poll(fds, 3, milliseconds_to_tick(p)) < 0)
+	if (poll(fds, 3, milliseconds_to_wait(p)) < 0)
 		memset(fds, 0, sizeof(fds));
 	p->now_ms = clock_now_ms();
 	if (fds[0].revents != 0 && signals_stop(p->signals))
@@ -569,6 +657,10 @@ static enum pump_event turn(struct pump *p)
 		return event;
 	if ((fds[1].revents & POLLOUT) != 0)
 		p->credit = CREDIT;
+	else if (is_patient(p) && p->now_ms >= p->blocked_ms + PATIENCE_MS)
+		p->error = -begin_queueing(p);
+	if (p->error != 0)
+		return last_words(p);
 	/* After POLLOUT a look at the TUN is cheaper than another poll. */
 	return send_up(p, ((fds[1].revents & POLLOUT) |
 			   (fds[2].revents & POLLIN)) != 0);

@@ -170,6 +170,12 @@ void frame_write_prefix(uint8_t out[FRAME_SEGMENT_PREFIX_LEN],
 	store_be16(out + 2, segment_size);
 }
 
+uint32_t frame_message_len(const uint8_t *message, uint32_t *ip_offset)
+{
+	*ip_offset = message[0] == PREFIX_BYTE ? FRAME_SEGMENT_PREFIX_LEN : 0;
+	return *ip_offset + load_be16(message + *ip_offset + 2);
+}
+
 const char *frame_error_name(enum frame_error error)
 {
 	static const char *const names[FRAME_N_ERRORS] = {

@@ -81,6 +81,12 @@ enum frame_kind frame_next(const struct frame_rules *rules, const uint8_t *buf,
 void frame_write_prefix(uint8_t out[FRAME_SEGMENT_PREFIX_LEN],
 			uint16_t segment_size, bool checksum_partial);
 
+/*
+ * Bytes of a message that is known to be good: what is about to be sent.
+ * *ip_offset is where its IPv4 header begins.
+ */
+uint32_t frame_message_len(const uint8_t *message, uint32_t *ip_offset);
+
 /* A name for people, such as "bad total length". */
 const char *frame_error_name(enum frame_error error);
 

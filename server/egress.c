@@ -52,13 +52,6 @@ static void count_sent(struct egress *e, uint64_t packets, uint64_t bytes)
 	counter_add(&e->owner->stats.tx_bytes, bytes);
 }
 
-/* Bytes of the message at p, which begins with a prefix or an IPv4 header. */
-static uint32_t message_len(const uint8_t *p, uint32_t *ip_offset)
-{
-	*ip_offset = p[0] >> 4 == 0xf ? FRAME_SEGMENT_PREFIX_LEN : 0;
-	return *ip_offset + ippkt_total_len(p + *ip_offset);
-}
-
 static bool queue_is_empty(const struct egress *e)
 {
 	return !e->queue || flowq_empty(e->queue);
@@ -142,7 +135,7 @@ static uint32_t queue_messages_locked(struct egress *e, const uint8_t *data,
 	uint32_t ip_offset, message, n = 0;
 
 	for (; len > 0; data += message, len -= message, n++) {
-		message = message_len(data, &ip_offset);
+		message = frame_message_len(data, &ip_offset);
 		flowq_push(e->queue, data, message, ip_offset, now_ns);
 	}
 	return n;
@@ -160,7 +153,7 @@ static int64_t queue_cut_locked(struct egress *e, const uint8_t *data,
 	uint32_t ip_offset;
 
 	while (offset < sent)
-		offset += message_len(data + offset, &ip_offset);
+		offset += frame_message_len(data + offset, &ip_offset);
 	if (offset == sent)
 		return queue_messages_locked(e, data + offset, len - offset,
 					     now_ns);
