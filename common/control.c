@@ -17,6 +17,7 @@
 #include "common/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
 #include <pthread.h>
@@ -333,11 +334,24 @@ static int explain(char error[CONTROL_ERROR_LEN], int code, const char *what,
 	return code;
 }
 
-/* Without an owner or a group of its own, root can still use it. */
-static void set_owner(const char *path, uid_t owner, gid_t group)
+/*
+ * Without an owner or a group of its own, root can still use it.  Whoever owns
+ * the directory may have put a link there meanwhile, to a file of root's: what
+ * is given away is what stands there itself, if it is of that type.
+ */
+static void set_owner(const char *path, mode_t type, uid_t owner, gid_t group)
 {
-	if (chown(path, owner, group) < 0)
+	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat there;
+
+	if (fd < 0 || fstat(fd, &there) < 0)
 		log_debug("%s: %s", path, strerror(errno));
+	else if ((there.st_mode & S_IFMT) != type)
+		log_warning("%s: somebody has put something else there", path);
+	else if (fchownat(fd, "", owner, group, AT_EMPTY_PATH) < 0)
+		log_debug("%s: %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
 }
 
 /* Of the socket; "" is the current one, or the root. */
@@ -365,7 +379,7 @@ static int make_directory(struct control *c, bool has_group)
 		return errno == EEXIST ? 0 : -errno;
 	c->made_directory = true;
 	if (has_group)
-		set_owner(directory, (uid_t)-1, c->group);
+		set_owner(directory, S_IFDIR, (uid_t)-1, c->group);
 	return 0;
 }
 
@@ -392,24 +406,33 @@ static int clear_way(const struct sockaddr_un *address)
 	return unlink(address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/*
- * Bind and listen.  The socket is its owner's alone until it has its group:
- * Linux takes the mode of a socket file from the descriptor (unix(7)).
- */
+/* The file is made with its mode: changing that later would follow a link. */
+static int bind_file(int fd, const struct sockaddr_un *address)
+{
+	mode_t before = umask(0117);
+	int error = bind(fd, (const struct sockaddr *)address,
+			 sizeof(*address)) < 0 ? -errno : 0;
+
+	umask(before);
+	return error;
+}
+
+/* Bind and listen; until it listens nobody gets in, whatever the group is. */
 static int listen_at(struct control *c, bool has_group)
 {
 	const char *path = c->address.sun_path;
+	int error;
 
 	c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
 			     SOCK_NONBLOCK, 0);
-	if (c->listener < 0 || fchmod(c->listener, 0600) < 0 ||
-	    bind(c->listener, (const struct sockaddr *)&c->address,
-		 sizeof(c->address)) < 0)
+	if (c->listener < 0)
 		return -errno;
+	error = bind_file(c->listener, &c->address);
+	if (error)
+		return error;
 	if (has_group)
-		set_owner(path, (uid_t)-1, c->group);
-	if (chmod(path, 0660) < 0 || lstat(path, &c->made) < 0 ||
-	    listen(c->listener, BACKLOG) < 0)
+		set_owner(path, S_IFSOCK, (uid_t)-1, c->group);
+	if (lstat(path, &c->made) < 0 || listen(c->listener, BACKLOG) < 0)
 		return -errno;
 	c->group = c->made.st_gid;
 	return 0;
@@ -480,10 +503,10 @@ void control_give(const struct control *c, uid_t owner)
 {
 	char directory[CONTROL_PATH_LEN];
 
-	set_owner(c->address.sun_path, owner, (gid_t)-1);
+	set_owner(c->address.sun_path, S_IFSOCK, owner, (gid_t)-1);
 	directory_of(c, directory);
 	if (c->made_directory)
-		set_owner(directory, owner, (gid_t)-1);
+		set_owner(directory, S_IFDIR, owner, (gid_t)-1);
 }
 
 int control_start(struct control *c)

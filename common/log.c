@@ -70,7 +70,6 @@ static struct {
 	uint32_t head;				/* [w] oldest line */
 	uint32_t n_lines;			/* [l] */
 	uint64_t n_lost;			/* [l] */
-	struct log_line ring[RING_LINES];		/* [l] the free slots */
 } state = {
 	.program = "simplevpn",
 	.level = LOG_LEVEL_INFO,
@@ -79,6 +78,9 @@ static struct {
 	.wake = PTHREAD_COND_INITIALIZER,
 	.sink = SINK_DIRECT,
 };
+
+/* By itself, so that the program's file does not hold all its zeroes. */
+static struct log_line ring[RING_LINES];	/* [l] the free slots */
 
 /* sd-daemon(3): the journal names its stream in the environment. */
 static bool stderr_is_journal(void)
@@ -196,7 +198,7 @@ static void push_locked(const struct log_line *line)
 		state.n_lost++;
 		return;
 	}
-	slot = &state.ring[(state.head + state.n_lines) % RING_LINES];
+	slot = &ring[(state.head + state.n_lines) % RING_LINES];
 	slot->len = line->len;
 	memcpy(slot->text, line->text, line->len);
 	state.n_lines++;
@@ -239,7 +241,7 @@ static bool write_lost(uint64_t n_lost)
 static bool write_lines(uint32_t n)
 {
 	for (; n > 0; n--) {
-		if (!write_line(&state.ring[state.head], UINT64_MAX))
+		if (!write_line(&ring[state.head], UINT64_MAX))
 			return false;
 		pthread_mutex_lock(&state.lock);
 		state.head = (state.head + 1) % RING_LINES;
@@ -393,41 +395,45 @@ void log_stop_writer(void)
 	atomic_store(&state.stop_deadline_ms, UINT64_MAX);
 }
 
-void log_at(enum log_level level, const char *format, ...)
+__attribute__((format(printf, 2, 0)))
+static void log_one(const struct log_record *record, const char *format,
+		    va_list args)
 {
-	struct log_record record = { .level = level };
 	int saved_errno = errno;
 	struct log_line line;
+
+	compose(&line, record, format, args);
+	emit(&line);
+	errno = saved_errno;
+}
+
+void log_at(enum log_level level, const char *format, ...)
+{
+	const struct log_record record = { .level = level };
 	va_list args;
 
 	if (!is_shown(level))
 		return;
 	va_start(args, format);
-	compose(&line, &record, format, args);
+	log_one(&record, format, args);
 	va_end(args);
-	emit(&line);
-	errno = saved_errno;
 }
 
 void log_event(enum log_level level, const char *event,
 	       const struct log_field *fields, size_t n_fields,
 	       const char *format, ...)
 {
-	struct log_record record = {
+	const struct log_record record = {
 		.level = level, .event = event, .fields = fields,
 		.n_fields = n_fields,
 	};
-	int saved_errno = errno;
-	struct log_line line;
 	va_list args;
 
 	if (!is_shown(level))
 		return;
 	va_start(args, format);
-	compose(&line, &record, format, args);
+	log_one(&record, format, args);
 	va_end(args);
-	emit(&line);
-	errno = saved_errno;
 }
 
 /*
@@ -455,15 +461,11 @@ void log_limited(struct log_limit *limit, enum log_level level,
 		 const char *format, ...)
 {
 	struct log_record record = { .level = level };
-	int saved_errno = errno;
-	struct log_line line;
 	va_list args;
 
 	if (!is_shown(level) || !limit_allows(limit, &record.n_suppressed))
 		return;
 	va_start(args, format);
-	compose(&line, &record, format, args);
+	log_one(&record, format, args);
 	va_end(args);
-	emit(&line);
-	errno = saved_errno;
 }

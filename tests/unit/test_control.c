@@ -371,6 +371,37 @@ START_TEST(control_stale_socket_is_replaced)
 }
 END_TEST
 
+/* The directory's owner may put a link where the socket was. */
+START_TEST(control_link_in_its_place_is_not_given_away)
+{
+	char target[] = "/tmp/test_control_target.XXXXXX";
+	struct stat st;
+
+	if (geteuid() != 0)
+		return;
+	close(mkstemp(target));
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(symlink(target, path), 0);
+	control_give(control, NOBODY);
+	ck_assert_int_eq(stat(target, &st), 0);
+	unlink(target);
+	unlink(path);
+	ck_assert_uint_eq(st.st_uid, 0);
+}
+END_TEST
+
+START_TEST(control_socket_is_given_to_its_user)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		return;
+	control_give(control, NOBODY);
+	ck_assert_int_eq(lstat(path, &st), 0);
+	ck_assert_uint_eq(st.st_uid, NOBODY);
+}
+END_TEST
+
 START_TEST(control_path_that_cannot_be_is_said)
 {
 	struct control *second;
@@ -408,6 +439,8 @@ int main(void)
 	tcase_add_test(tcase, control_member_of_the_group_may_ask);
 	tcase_add_test(tcase, control_live_socket_is_not_replaced);
 	tcase_add_test(tcase, control_stale_socket_is_replaced);
+	tcase_add_test(tcase, control_link_in_its_place_is_not_given_away);
+	tcase_add_test(tcase, control_socket_is_given_to_its_user);
 	tcase_add_test(tcase, control_path_that_cannot_be_is_said);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);
