@@ -73,8 +73,11 @@ static int describe(posix_spawn_file_actions_t *actions,
 		error = posix_spawn_file_actions_addclosefrom_np(actions, 3);
 	posix_spawnattr_setsigmask(attributes, &none);
 	posix_spawnattr_setsigdefault(attributes, &all);
+	/* Ctrl-C is for us: what is undone at the end is to be done whole. */
+	posix_spawnattr_setpgroup(attributes, 0);
 	posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK |
-				 POSIX_SPAWN_SETSIGDEF);
+				 POSIX_SPAWN_SETSIGDEF |
+				 POSIX_SPAWN_SETPGROUP);
 	return error;
 }
 
@@ -200,7 +203,7 @@ static int finish(struct running *r, bool ended)
 	int status = 0;
 
 	if (!ended)
-		kill(r->pid, SIGKILL);
+		kill(-r->pid, SIGKILL);	/* and what it has started */
 	while (waitpid(r->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (!ended)

@@ -5,6 +5,7 @@
 #include <check.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +105,16 @@ START_TEST(subprocess_has_three_descriptors_and_no_blocked_signal)
 }
 END_TEST
 
+/* A terminal's Ctrl-C goes to our group, and not to what cleans up for us. */
+START_TEST(subprocess_is_not_of_our_process_group)
+{
+	ck_assert_int_eq(RUN(NULL, NULL, "sh", "-c",
+			     "cut -d' ' -f5 /proc/$$/stat"), 0);
+	ck_assert_int_gt(atoi(output), 1);
+	ck_assert_int_ne(atoi(output), getpgrp());
+}
+END_TEST
+
 /* More than a pipe holds, both ways at once, to a reader and to none. */
 START_TEST(subprocess_large_input_neither_blocks_nor_is_lost)
 {
@@ -128,6 +139,37 @@ START_TEST(subprocess_that_is_missing_or_late_is_told_apart)
 
 	ck_assert_int_eq(RUN(NULL, NULL, "no-such-program"), -ENOENT);
 	ck_assert_int_eq(run(late, NULL, NULL, 50), -ETIMEDOUT);
+}
+END_TEST
+
+static bool has_ended(int pid)
+{
+	char path[32], text[128] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "r");
+	if (!file)
+		return true;
+	if (!fgets(text, sizeof(text), file))
+		text[0] = '\0';
+	fclose(file);
+	return strstr(text, ") Z ") || !text[0];
+}
+
+START_TEST(subprocess_that_is_late_ends_with_all_it_has_started)
+{
+	const char *const late[] = { "sh", "-c", "sleep 600 & echo $!; wait",
+				     NULL };
+	uint64_t end_ms = clock_now_ms() + BOUND_MS;
+	int pid;
+
+	ck_assert_int_eq(run(late, NULL, NULL, 500), -ETIMEDOUT);
+	pid = atoi(output);
+	ck_assert_int_gt(pid, 1);
+	while (!has_ended(pid) && clock_now_ms() < end_ms)
+		;
+	ck_assert(has_ended(pid));
 }
 END_TEST
 
@@ -162,9 +204,12 @@ int main(void)
 		subprocess_is_looked_up_in_the_systems_path_alone);
 	tcase_add_test(tcase,
 		       subprocess_has_three_descriptors_and_no_blocked_signal);
+	tcase_add_test(tcase, subprocess_is_not_of_our_process_group);
 	tcase_add_test(tcase,
 		       subprocess_large_input_neither_blocks_nor_is_lost);
 	tcase_add_test(tcase, subprocess_that_is_missing_or_late_is_told_apart);
+	tcase_add_test(tcase,
+		       subprocess_that_is_late_ends_with_all_it_has_started);
 	tcase_add_test(tcase, subprocess_leaves_a_grandchild_alone);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
