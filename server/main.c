@@ -235,7 +235,8 @@ static void tell_alive(const struct program *p)
 
 	describe(p, text);
 	notify_alive(&p->notify);
-	notify_status(&p->notify, "%s; clients: %u", text,
+	notify_status(&p->notify, "%s%s; clients: %u",
+		      p->draining ? "draining: " : "", text,
 		      registry_count(p->server.registry));
 }
 

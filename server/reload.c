@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/log.h"
 #include "server/accept.h"
@@ -156,13 +157,29 @@ static void describe(const struct reload *r, char report[RELOAD_REPORT_LEN])
 	log_at(rest[0] ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE, "%s", report);
 }
 
+/*
+ * A pipe, as of a shell's <(...), gave all it had at the start: to open it
+ * again would wait for a writer, and the server with it.
+ */
+static bool is_readable_again(const char *path, char error[OPTIONS_ERROR_LEN])
+{
+	struct stat there;
+
+	if (!path[0] || stat(path, &there) < 0 || S_ISREG(there.st_mode))
+		return true;	/* or reading it says what is wrong */
+	snprintf(error, OPTIONS_ERROR_LEN, "%.80s is not a regular file, which "
+		 "alone can be read again", path);
+	return false;
+}
+
 int reload_run(struct reload *r, char report[RELOAD_REPORT_LEN])
 {
 	char error[OPTIONS_ERROR_LEN];
 	bool good;
 
 	pthread_mutex_lock(&r->lock);
-	good = config_read(&r->next, r->argc, r->argv, error);
+	good = is_readable_again(r->now.path, error) &&
+	       config_read(&r->next, r->argc, r->argv, error);
 	if (good) {
 		describe(r, report);
 		apply(r, &r->next);

@@ -56,6 +56,12 @@ rm "$conf"
 reload
 expect "not reloaded, all stays as it was: cannot open $conf"
 
+# A pipe cannot be read twice, and nobody waits for it.
+mkfifo "$conf"
+reload
+expect "not reloaded, all stays as it was: $conf is not a regular file"
+rm "$conf"
+
 # Alternating, under load.
 receive sink c2 5001 "$WORK/got"
 head -c 30000000 /dev/urandom >"$WORK/sent"
