@@ -19,6 +19,7 @@
 #include "common/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
@@ -97,8 +98,24 @@ static bool stderr_is_journal(void)
 	return st.st_dev == device && st.st_ino == inode;
 }
 
+/*
+ * Started with a standard stream closed, the next descriptor would have its
+ * number, and a TUN or a client would get the log's lines.
+ */
+static void fill_standard_streams(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 void log_init(const char *program, enum log_level level)
 {
+	fill_standard_streams();
 	snprintf(state.program, sizeof(state.program), "%s", program);
 	state.journal = stderr_is_journal();
 	atomic_store(&state.level, (int)level);

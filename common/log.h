@@ -54,7 +54,10 @@ enum {
 	LOG_LIMIT_LINES = 5,		/* a window and call site */
 };
 
-/* Before any other thread: the program's name and the highest level shown. */
+/*
+ * Before any other thread and descriptor: the program's name and the highest
+ * level shown.  Standard streams that are closed become /dev/null.
+ */
 void log_init(const char *program, enum log_level level);
 
 /* At any time. */

@@ -429,6 +429,22 @@ START_TEST(log_writer_many_threads_keep_lines_whole)
 }
 END_TEST
 
+/* What is opened next must not get the lines. */
+START_TEST(log_closed_standard_streams_are_filled)
+{
+	int fd;
+
+	close(STDIN_FILENO);
+	close(STDERR_FILENO);
+	log_init("prog", LOG_LEVEL_INFO);
+	fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	ck_assert_int_gt(fd, STDERR_FILENO);
+	close(fd);
+	ck_assert_int_ge(fcntl(STDIN_FILENO, F_GETFD), 0);
+	ck_assert_int_ge(fcntl(STDERR_FILENO, F_GETFD), 0);
+}
+END_TEST
+
 static Suite *log_suite(void)
 {
 	Suite *suite = suite_create("log");
@@ -449,6 +465,7 @@ static Suite *log_suite(void)
 	tcase_add_test(tcase, log_journal_of_another_stream_is_not_ours);
 	tcase_add_test(tcase, log_limited_says_how_many_were_suppressed);
 	tcase_add_test(tcase, log_limited_sites_do_not_share_a_limit);
+	tcase_add_test(tcase, log_closed_standard_streams_are_filled);
 	tcase_add_test(tcase, log_writer_stop_drains_in_order);
 	tcase_add_test(tcase, log_writer_can_start_again);
 	tcase_add_test(tcase, log_writer_full_ring_counts_the_lost);
