@@ -134,9 +134,12 @@ static int open_gateway(struct program *p)
 	};
 	int error = gateway_open(server);
 
-	if (!error && p->config.nat[0]) {
+	if (!error) {
 		nat.tun = gateway_name(server->gateway);
-		error = nat_open(&p->nat, &nat);
+		if (nat.uplink[0])
+			error = nat_open(&p->nat, &nat);
+		else
+			nat_clean(nat.tun);
 	}
 	if (error)
 		return error == -EPERM || error == -EACCES ?

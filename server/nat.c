@@ -5,7 +5,8 @@
  * Theory of operation: each server has a table named after its TUN, of which
  * there is just one of a name, so servers side by side do not meet.  The table
  * is made after the TUN and removed before it: one whose interface is missing
- * was left by a server that was killed, and whoever starts next removes it.
+ * was left by a server that was killed, and whoever starts next removes it,
+ * with NAT or without.
  * All rules go to nft as one script on its standard input, which the kernel
  * takes as a whole or not at all.
  *
@@ -48,6 +49,7 @@ struct nat {
 	char uplink[IFNAMSIZ], tun[IFNAMSIZ];
 	char table[sizeof(TABLE_PREFIX) + IFNAMSIZ];
 	struct nat_settings settings;	/* without the names */
+	int forwarding;			/* before: 0, 1 or -errno */
 };
 
 /* What the tables that are there say. */
@@ -57,6 +59,9 @@ struct found {
 };
 
 /* ---- nft ---- */
+
+static const char *const list_tables[] = { "nft", "list", "tables", "ip",
+					   NULL };
 
 /* 0, or -errno after saying what went wrong.  The output is nft's, whole. */
 static int run_nft(const char *const *argv, const char *script, char *output)
@@ -101,16 +106,23 @@ static void write_removal(FILE *script, const char *table)
 	fprintf(script, "table ip %s\ndelete table ip %s\n", table, table);
 }
 
+/* The TUN of a server's table; NULL: it is not one. */
+static const char *owner_of(const char *table)
+{
+	size_t len = strlen(TABLE_PREFIX);
+
+	return !strncmp(table, TABLE_PREFIX, len) ? table + len : NULL;
+}
+
 /* One line of "nft list tables ip": "table ip NAME". */
 static void look_at(const char *table, const char *tun, struct found *found,
 		    FILE *removals)
 {
-	const char *owner = table + strlen(TABLE_PREFIX);
+	const char *owner = owner_of(table);
 
 	if (!strcmp(table, MARKER_TABLE))
 		found->marker = true;
-	if (strncmp(table, TABLE_PREFIX, strlen(TABLE_PREFIX)) != 0 ||
-	    !strcmp(owner, tun))
+	if (!owner || !strcmp(owner, tun))
 		return;
 	if (if_nametoindex(owner) != 0) {
 		found->others = true;
@@ -123,15 +135,13 @@ static void look_at(const char *table, const char *tun, struct found *found,
 /* Look for other servers, and write to removals how to undo dead ones. */
 static int look_around(const char *tun, struct found *found, FILE *removals)
 {
-	static const char *const argv[] = { "nft", "list", "tables", "ip",
-					    NULL };
 	char *output = malloc(NFT_OUTPUT_LEN), *line, *rest = output;
 	int error;
 
 	memset(found, 0, sizeof(*found));
 	if (!output)
 		return -ENOMEM;
-	error = run_nft(argv, NULL, output);
+	error = run_nft(list_tables, NULL, output);
 	while (!error && (line = strsep(&rest, "\n")) != NULL)
 		if (!strncmp(line, "table ip ", 9))
 			look_at(line + 9, tun, found, removals);
@@ -302,8 +312,10 @@ static void warn_of_overlap(const struct nat *nat)
 	freeifaddrs(list);
 }
 
-/* Rules first: nothing is forwarded without them.  forwarding: as it was. */
-static int set_up(const struct nat *nat, int forwarding)
+/* Look around, and give nft as one script what write() makes of that. */
+static int change_rules(const struct nat *nat,
+			void (*write)(const struct nat *nat,
+				      const struct found *found, FILE *script))
 {
 	struct found found;
 	char *text = NULL;
@@ -314,9 +326,8 @@ static int set_up(const struct nat *nat, int forwarding)
 	if (!script)
 		return -ENOMEM;
 	error = look_around(nat->tun, &found, script);
-	write_table(script, nat);
-	if (!forwarding)
-		fprintf(script, "table ip " MARKER_TABLE "\n");
+	if (!error)
+		write(nat, &found, script);
 	if (fclose(script) != 0 && !error)
 		error = -ENOMEM;
 	if (!error)
@@ -325,26 +336,41 @@ static int set_up(const struct nat *nat, int forwarding)
 	return error;
 }
 
+/* Rules first: nothing is forwarded without them. */
+static void set_up(const struct nat *nat, const struct found *found,
+		   FILE *script)
+{
+	(void)found;
+	write_table(script, nat);
+	if (!nat->forwarding)
+		fprintf(script, "table ip " MARKER_TABLE "\n");
+}
+
+static void set_tun(struct nat *nat, const char *tun)
+{
+	snprintf(nat->tun, IFNAMSIZ, "%s", tun);
+	snprintf(nat->table, sizeof(nat->table), TABLE_PREFIX "%s", tun);
+}
+
 int nat_open(struct nat **out, const struct nat_settings *settings)
 {
 	struct nat *nat = calloc(1, sizeof(*nat));
-	int forwarding = read_forwarding();
 	int error;
 
 	if (!nat)
 		return -ENOMEM;
 	nat->settings = *settings;
+	nat->forwarding = read_forwarding();
 	snprintf(nat->uplink, IFNAMSIZ, "%s", settings->uplink);
-	snprintf(nat->tun, IFNAMSIZ, "%s", settings->tun);
-	snprintf(nat->table, sizeof(nat->table), TABLE_PREFIX "%s", nat->tun);
+	set_tun(nat, settings->tun);
 	error = check_interfaces(nat);
 	if (!error)
-		error = set_up(nat, forwarding);
+		error = change_rules(nat, set_up);
 	if (error) {
 		free(nat);
 		return error;
 	}
-	if (forwarding != 1)
+	if (nat->forwarding != 1)
 		error = turn_forwarding_on();
 	if (error) {
 		nat_close(nat);
@@ -352,7 +378,7 @@ int nat_open(struct nat **out, const struct nat_settings *settings)
 	}
 	warn_of_overlap(nat);
 	log_info("clients reach the world through %s%s", nat->uplink,
-		 forwarding == 1 ? "" : ", forwarding turned on");
+		 nat->forwarding == 1 ? "" : ", forwarding turned on");
 	*out = nat;
 	return 0;
 }
@@ -372,26 +398,11 @@ static void restore_forwarding(const struct found *found, FILE *script)
 		write_removal(script, MARKER_TABLE);
 }
 
-static int take_down(const struct nat *nat)
+static void take_down(const struct nat *nat, const struct found *found,
+		      FILE *script)
 {
-	struct found found;
-	char *text = NULL;
-	size_t size;
-	FILE *script = open_memstream(&text, &size);
-	int error;
-
-	if (!script)
-		return -ENOMEM;
-	error = look_around(nat->tun, &found, script);
-	if (!error)
-		restore_forwarding(&found, script);
+	restore_forwarding(found, script);
 	write_removal(script, nat->table);
-	if (fclose(script) != 0 && !error)
-		error = -ENOMEM;
-	if (!error)
-		error = run_script(text);
-	free(text);
-	return error;
 }
 
 void nat_close(struct nat *nat)
@@ -400,9 +411,43 @@ void nat_close(struct nat *nat)
 
 	if (!nat)
 		return;
-	error = take_down(nat);
+	error = change_rules(nat, take_down);
 	if (error)
 		log_warning("the rules of --nat stay: %s; by hand: nft delete "
 			    "table ip %s", strerror(-error), nat->table);
 	free(nat);
+}
+
+/*
+ * Whether there is a table of ours, or of nobody.  Without nft, or the right
+ * to ask it, there is nothing to be done, and nothing to be said either.
+ */
+static bool has_left_overs(const char *tun)
+{
+	const struct subprocess nft = {
+		.argv = list_tables, .timeout_ms = NFT_TIMEOUT_MS,
+	};
+	char *output = malloc(NFT_OUTPUT_LEN), *line, *rest = output;
+	const char *owner;
+	bool found = false;
+
+	if (output && subprocess_run(&nft, output, NFT_OUTPUT_LEN) == 0)
+		while ((line = strsep(&rest, "\n")) != NULL && !found)
+			found = !strncmp(line, "table ip ", 9) &&
+				(owner = owner_of(line + 9)) != NULL &&
+				(!strcmp(owner, tun) ||
+				 if_nametoindex(owner) == 0);
+	free(output);
+	return found;
+}
+
+void nat_clean(const char *tun)
+{
+	struct nat nat = { .uplink = "" };
+
+	set_tun(&nat, tun);
+	if (!has_left_overs(tun))
+		return;
+	log_notice("removing what a server with --nat has left");
+	change_rules(&nat, take_down);
 }

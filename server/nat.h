@@ -34,4 +34,10 @@ int nat_open(struct nat **nat, const struct nat_settings *settings);
  */
 void nat_close(struct nat *nat);
 
+/*
+ * For a server without NAT on this TUN: what one with it that was killed has
+ * left is removed, if there is any.
+ */
+void nat_clean(const char *tun);
+
 #endif

@@ -36,6 +36,16 @@ stop srv
 expect_tables ""
 [[ $(forwarding) == 0 ]] || fail "forwarding is still on"
 
+# The next one is without NAT: so are its clients.
+start_srv --nat up0
+stop srv KILL
+start_srv
+log_has srv 'removing what a server with --nat has left' ||
+	fail "the left-overs were not named"
+expect_tables ""
+[[ $(forwarding) == 0 ]] || fail "forwarding is still on"
+stop srv
+
 # Side by side.
 start_srv --nat up0
 start second s "$SRV" --nat up0 --port 2003 --network 10.1.0.0/16 \
