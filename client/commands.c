@@ -121,7 +121,7 @@ static void print_help(void)
 	      "Show what the clients that run on this host are doing.\n"
 	      "\n"
 	      "Options:\n", stdout);
-	options_print(table, TABLE_LEN, stdout);
+	options_print(table, TABLE_LEN, NULL, stdout);
 	fputs("\nExit codes: 0 shown, 1 failure, 2 wrong usage, 7 no client "
 	      "is running.\n", stdout);
 }

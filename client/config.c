@@ -282,7 +282,7 @@ void config_print_help(FILE *to)
 	      "and stay in it.\n"
 	      "\n"
 	      "Options:\n", to);
-	options_print(table, TABLE_LEN, to);
+	options_print(table, TABLE_LEN, NULL, to);
 	fputs("\n"
 	      "Examples:\n"
 	      "  cli -s vpn.example.org               any free address\n"

@@ -557,13 +557,17 @@ static void print_wrapped(const char *text, int column, FILE *to)
 	fputc('\n', to);
 }
 
-void options_print(const struct option_def *table, size_t n, FILE *to)
+void options_print(const struct option_def *table, size_t n,
+		   const struct option_group *group, FILE *to)
 {
 	int column = help_column(table, n);
 	char left[OPTIONS_TEXT_LEN];
 	size_t i;
 
 	for (i = 0; i < n; i++) {
+		if (group && group->first &&
+		    strcmp(table[i].name, group->first) == 0)
+			fprintf(to, "\n%s:\n", group++->title);
 		if (left_side(&table[i], left, sizeof(left)) + 2 > column)
 			fprintf(to, "%s\n%*s", left, column, "");
 		else

@@ -153,8 +153,17 @@ void options_print_file(const struct option_def *table, size_t n,
 /* Whether def has the same values in both configurations. */
 bool options_equal(const struct option_def *def, const void *a, const void *b);
 
-/* The options part of --help, aligned, one option a line, within 80 columns. */
-void options_print(const struct option_def *table, size_t n, FILE *to);
+/* A title in --help, above the option of that name. */
+struct option_group {
+	const char *first, *title;
+};
+
+/*
+ * The options part of --help, aligned, one option a line, within 80 columns.
+ * group is in the table's order and ends with NULLs; NULL: no titles.
+ */
+void options_print(const struct option_def *table, size_t n,
+		   const struct option_group *group, FILE *to);
 
 /* Read a number of decimal digits alone, within min..max. */
 bool option_number(const char *text, int64_t min, int64_t max, int64_t *out);

@@ -26,6 +26,28 @@ static const struct option_def table[] = {
 	  "print a configuration file with every key, and exit",
 	  &option_flag, MEMBER(print_default), 0, 0,
 	  OPTION_COMMAND | OPTION_ALONE },
+	{ 0, "user", "NAME",
+	  "user to become once everything is open, when started as root "
+	  "[" PRIVILEGE_DEFAULT_USER ", if there is one, else root]",
+	  &option_text, MEMBER(user), 0, 0, 0 },
+	{ 0, "control", "PATH",
+	  "socket for srv status and the other commands; \"none\": without "
+	  "[" CONFIG_DEFAULT_CONTROL "]",
+	  &option_text, MEMBER(control), 0, 0, 0 },
+	{ 0, "metrics", "ADDRESS:PORT",
+	  "serve metrics for Prometheus and a status page over HTTP there; "
+	  "PORT alone: on 127.0.0.1 [off]",
+	  &option_address, MEMBER(metrics), 0, 0, 0 },
+	{ 0, "log-format", "text|json", "how log lines are written [text]",
+	  &option_choice, MEMBER(log_format), 0, 0, OPTION_LIVE },
+	{ 'v', "verbose", NULL, "log details",
+	  &option_count, MEMBER(verbose), 0, 0, OPTION_LIVE },
+	{ 'q', "quiet", NULL, "log warnings and errors only",
+	  &option_flag, MEMBER(quiet), 0, 0, OPTION_LIVE },
+	{ 'h', "help", NULL, "print this and exit",
+	  &option_flag, MEMBER(help), 0, 0, OPTION_COMMAND | OPTION_ALONE },
+	{ 'V', "version", NULL, "print the version and exit",
+	  &option_flag, MEMBER(version), 0, 0, OPTION_COMMAND | OPTION_ALONE },
 	{ 'p', "port", "N", "TCP port to listen on [2002]",
 	  &option_u32, MEMBER(port), 1, 65535, 0 },
 	{ 'l', "listen", "ADDRESS",
@@ -42,6 +64,10 @@ static const struct option_def table[] = {
 	  &option_flag, MEMBER(no_tun), 0, 0, 0 },
 	{ 0, "mtu", "N", "longest packet in the tunnel, bytes [1500]",
 	  &option_u32, MEMBER(mtu), 576, 65535, 0 },
+	{ 0, "nat", "INTERFACE",
+	  "let clients reach the world through this interface, with its "
+	  "address: forwarding and masquerading, by nft",
+	  &option_interface, MEMBER(nat), 0, 0, 0 },
 	{ 0, "idle-timeout", "SECONDS",
 	  "close a client from which nothing came for this long [60]",
 	  &option_u32, MEMBER(idle_timeout_s), 2, 65535, OPTION_LIVE },
@@ -53,6 +79,16 @@ static const struct option_def table[] = {
 	  "of them, from one IPv4 address or IPv6 /64; 0: any number [0]",
 	  &option_u32, MEMBER(max_clients_per_source), 0, UINT32_MAX,
 	  OPTION_LIVE },
+	{ 0, "push-route", "CIDR",
+	  "tell clients to send packets for this network into the tunnel, "
+	  "repeatable",
+	  &option_networks, MEMBER(push_routes), 1, 32, OPTION_LIVE },
+	{ 0, "push-dns", "ADDRESS",
+	  "tell clients to use this DNS server, repeatable",
+	  &option_ipv4s, MEMBER(push_dns), 0, 0, OPTION_LIVE },
+	{ 0, "push-search", "DOMAIN",
+	  "tell clients to complete host names with this domain",
+	  &option_domain, MEMBER(push_search), 1, MSG_MAX_TEXT, OPTION_LIVE },
 	{ 0, "max-pending", "N",
 	  "connections without an address yet, in all [4096]",
 	  &option_u32, MEMBER(max_pending), 1, UINT32_MAX, OPTION_LIVE },
@@ -82,45 +118,18 @@ static const struct option_def table[] = {
 	  "congestion control of the clients' connections; \"kernel\": as the "
 	  "system has it [" SOCK_CONGESTION "]",
 	  &option_text, MEMBER(congestion), 0, 0, OPTION_LIVE },
-	{ 0, "user", "NAME",
-	  "user to become once everything is open, when started as root "
-	  "[" PRIVILEGE_DEFAULT_USER ", if there is one, else root]",
-	  &option_text, MEMBER(user), 0, 0, 0 },
-	{ 0, "nat", "INTERFACE",
-	  "let clients reach the world through this interface, with its "
-	  "address: forwarding and masquerading, by nft",
-	  &option_interface, MEMBER(nat), 0, 0, 0 },
-	{ 0, "push-route", "CIDR",
-	  "tell clients to send packets for this network into the tunnel, "
-	  "repeatable",
-	  &option_networks, MEMBER(push_routes), 1, 32, OPTION_LIVE },
-	{ 0, "push-dns", "ADDRESS",
-	  "tell clients to use this DNS server, repeatable",
-	  &option_ipv4s, MEMBER(push_dns), 0, 0, OPTION_LIVE },
-	{ 0, "push-search", "DOMAIN",
-	  "tell clients to complete host names with this domain",
-	  &option_domain, MEMBER(push_search), 1, MSG_MAX_TEXT, OPTION_LIVE },
-	{ 0, "log-format", "text|json", "how log lines are written [text]",
-	  &option_choice, MEMBER(log_format), 0, 0, OPTION_LIVE },
-	{ 0, "metrics", "ADDRESS:PORT",
-	  "serve metrics for Prometheus and a status page over HTTP there; "
-	  "PORT alone: on 127.0.0.1 [off]",
-	  &option_address, MEMBER(metrics), 0, 0, 0 },
-	{ 0, "control", "PATH",
-	  "socket for srv status and the other commands; \"none\": without "
-	  "[" CONFIG_DEFAULT_CONTROL "]",
-	  &option_text, MEMBER(control), 0, 0, 0 },
-	{ 'v', "verbose", NULL, "log details",
-	  &option_count, MEMBER(verbose), 0, 0, OPTION_LIVE },
-	{ 'q', "quiet", NULL, "log warnings and errors only",
-	  &option_flag, MEMBER(quiet), 0, 0, OPTION_LIVE },
-	{ 'h', "help", NULL, "print this and exit",
-	  &option_flag, MEMBER(help), 0, 0, OPTION_COMMAND | OPTION_ALONE },
-	{ 'V', "version", NULL, "print the version and exit",
-	  &option_flag, MEMBER(version), 0, 0, OPTION_COMMAND | OPTION_ALONE },
 };
 
 enum { N_OPTIONS = sizeof(table) / sizeof(table[0]) };
+
+static const struct option_group groups[] = {
+	{ "config", "General options" },
+	{ "port", "Network options" },
+	{ "idle-timeout", "Client options" },
+	{ "max-pending", "Admission options" },
+	{ "client-queue", "Queue options" },
+	{ NULL, NULL },
+};
 
 static bool holds_hosts(uint32_t address)
 {
@@ -299,9 +308,9 @@ void config_print_help(FILE *to)
 	fputs("usage: srv [options]\n"
 	      "       srv COMMAND ...\n\n"
 	      "Run the hub of a simplevpn: accept clients over TCP, give each "
-	      "an address,\nand route packets between them and this host.\n\n"
-	      "Options:\n", to);
-	options_print(table, N_OPTIONS, to);
+	      "an address,\nand route packets between them and this host.\n",
+	      to);
+	options_print(table, N_OPTIONS, groups, to);
 	fputs("\nIt runs in the foreground until SIGINT or SIGTERM; SIGUSR1 "
 	      "logs the counters.\n"
 	      "It needs CAP_NET_ADMIN for its TUN: run it as root, which it "

@@ -492,7 +492,7 @@ START_TEST(options_print_is_aligned_within_80_columns)
 	FILE *file;
 
 	file = open_memstream(&text, &size);
-	options_print(some, 3, file);
+	options_print(some, 3, NULL, file);
 	fclose(file);
 	ck_assert_str_eq(text,
 "  -p, --port N          TCP port [2002]\n"
@@ -501,6 +501,24 @@ START_TEST(options_print_is_aligned_within_80_columns)
 "                        and IPv6, each on a socket of its own]\n"
 "      --a-rather-long-option-name ARGUMENT\n"
 "                        long\n");
+	free(text);
+}
+END_TEST
+
+START_TEST(options_print_has_titles_where_groups_begin)
+{
+	static const struct option_group groups[] = {
+		{ "port", "One" }, { "listen", "Two" }, { NULL, NULL },
+	};
+	size_t size;
+	char *text;
+	FILE *file;
+
+	file = open_memstream(&text, &size);
+	options_print(table, 2, groups, file);
+	fclose(file);
+	ck_assert_ptr_eq(strstr(text, "\nOne:\n  -p, --port N"), text);
+	ck_assert_ptr_nonnull(strstr(text, "\n\nTwo:\n  -l, --listen"));
 	free(text);
 }
 END_TEST
@@ -561,6 +579,7 @@ static Suite *options_suite(void)
 		       option_read_interface_takes_what_the_kernel_takes);
 	tcase_add_test(tcase, option_read_text_has_a_limit);
 	tcase_add_test(tcase, options_print_is_aligned_within_80_columns);
+	tcase_add_test(tcase, options_print_has_titles_where_groups_begin);
 	tcase_add_test(tcase, options_choice_is_one_of_the_words);
 	suite_add_tcase(suite, tcase);
 	return suite;
