@@ -5,11 +5,12 @@
  * Theory of operation: one thread accepts connections, lets libmicrohttpd serve
  * them, and takes a sample of the counters every other second, all from one
  * poll().  It runs at a lower priority than the threads that move packets, and
- * takes no lock that they take.  What it costs is bounded: a connection is for
- * one request and has a few seconds in all; when many are open, the one that
- * has taken the longest goes for each that comes, so that connections which
- * say nothing keep nobody out; and however often somebody asks, the clients are
- * looked at no more than twice a second.
+ * of their locks takes a client's egress lock alone, for a few reads.  What it
+ * costs is bounded: a connection is for one request and has a few seconds in
+ * all; when many are open, the one that has taken the longest goes for each
+ * that comes, so that connections which say nothing keep nobody out; and
+ * however often somebody asks, the clients are looked at no more than twice a
+ * second.
  *
  * Nothing is shared with other threads but stop_fd.
  */

@@ -16,11 +16,14 @@
  *   log       one; writes log lines (common/log.c)
  *
  * Lock order, outermost first
- *   The registry's, an egress's, the drain's, the log's.  A stripe of the route
- *   table's, the address pool's, the admission's and the push's are leaves:
- *   nothing is locked under them.
- *   No lock is held across a call that blocks; the egress lock is held across
- *   non-blocking sends to its own socket, which is what keeps messages whole.
+ *   The reload's, the registry's, an egress's, the drain's, the log's.  A
+ *   stripe of the route table's, the address pool's, the admission's and the
+ *   push's are leaves: nothing is locked under them.
+ *   No lock is held across a call that blocks, but the reload's, which only
+ *   main and control take, across reading a regular file.  The egress lock is
+ *   held across non-blocking sends to its own socket, which is what keeps
+ *   messages whole; to push options or to send away, that is done for each
+ *   client in turn under the registry's, so joins and leaves wait meanwhile.
  */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
