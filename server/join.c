@@ -66,12 +66,29 @@ static bool is_leaving(const struct endpoint *holder)
 			  &len) == 0 && info.tcpi_state != TCP_ESTABLISHED;
 }
 
-/* Silent for longer than a live client ever is, and its own host asks. */
-static bool is_dead(const struct endpoint *holder,
+/* Longer than a live client is silent, as it was told now. */
+static uint32_t probe_ms(const struct server *server, bool capable)
+{
+	uint32_t keepalive_s = capable ?
+		push_keepalive_s(server->live.idle_timeout_s) :
+		PUSH_KEEPALIVE_S;
+
+	return (PROBE_SLACK_S + keepalive_s) * 1000;
+}
+
+/*
+ * Silent for longer than a live client ever is, and its own host asks.  What it
+ * was told at first may have changed with a reload, or not have reached it yet.
+ */
+static bool is_dead(const struct server *server, const struct endpoint *holder,
 		    const struct endpoint *asking)
 {
+	uint64_t silent_ms = probe_ms(server, holder->flags != 0);
+
+	if (silent_ms < holder->probe_ms)
+		silent_ms = holder->probe_ms;
 	return memcmp(holder->peer, asking->peer, sizeof(holder->peer)) == 0 &&
-	       clock_now_ms() > holder->heard_ms + holder->probe_ms;
+	       clock_now_ms() > holder->heard_ms + silent_ms;
 }
 
 /*
@@ -87,7 +104,7 @@ static bool take_over(const struct server *server,
 	if (!holder)	/* not listed yet, or on its last instructions */
 		return addrpool_wait(server->pool, address, SETTLE_MS);
 	leaves = is_leaving(holder);
-	if (!leaves && is_dead(holder, asking)) {
+	if (!leaves && is_dead(server, holder, asking)) {
 		holder->shut(holder, CLOSE_TAKEN_OVER);
 		leaves = true;
 	}
@@ -186,12 +203,10 @@ static void set_abilities(const struct server *server,
 			  const struct msg_request *request, uint16_t flags)
 {
 	uint32_t mtu = request->capable ? server->config->mtu : JOIN_BASE_MTU;
-	uint32_t probe_s = PROBE_SLACK_S + (request->capable ?
-			push_keepalive_s(server->live.idle_timeout_s) :
-			PUSH_KEEPALIVE_S);
 
 	atomic_store_explicit(&endpoint->mtu, mtu, memory_order_relaxed);
-	atomic_store_explicit(&endpoint->probe_ms, probe_s * 1000,
+	atomic_store_explicit(&endpoint->probe_ms,
+			      probe_ms(server, request->capable),
 			      memory_order_relaxed);
 	atomic_store_explicit(&endpoint->flags, request->capable ? flags : 0,
 			      memory_order_relaxed);

@@ -538,6 +538,19 @@ START_TEST(join_address_of_a_live_client_is_not_taken_over)
 }
 END_TEST
 
+/* A reload gave it a longer keepalive, which it keeps to. */
+START_TEST(join_client_told_to_be_silent_for_longer_is_not_taken_over)
+{
+	server.live.idle_timeout_s = 4;
+	ck_assert(ask(0, CAPABLE_7));
+	server.live.idle_timeout_s = 60;
+	clients[0].endpoint.heard_ms = clock_now_ms() - 12000;
+	ck_assert(!ask(1, CAPABLE_7));
+	ck_assert_int_eq(clients[0].shut_reason, CLOSE_NONE);
+	check_holds(0, 0x0a000007);
+}
+END_TEST
+
 START_TEST(join_address_text_is_dotted)
 {
 	char text[JOIN_TEXT_LEN];
@@ -592,6 +605,8 @@ static Suite *join_suite(void)
 	tcase_add_test(tc, join_host_that_is_back_gets_its_address);
 	tcase_add_test(tc, join_address_of_another_host_is_not_taken_over);
 	tcase_add_test(tc, join_address_of_a_live_client_is_not_taken_over);
+	tcase_add_test(tc,
+		join_client_told_to_be_silent_for_longer_is_not_taken_over);
 	tcase_add_test(tc, join_address_text_is_dotted);
 	suite_add_tcase(suite, tc);
 	return suite;
