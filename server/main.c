@@ -13,6 +13,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <time.h>
 
 #include "common/clock.h"
 #include "common/exit.h"
@@ -431,6 +432,7 @@ static int run(struct program *p)
 		return code;
 	p->server.config = &p->config;
 	p->server.started_ms = clock_now_ms();
+	p->server.started_unix_s = (uint64_t)time(NULL);
 	set_up_addresses(&p->server);
 	if (!notify_init(&p->notify))
 		log_warning("$NOTIFY_SOCKET: cannot tell the service manager "

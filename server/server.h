@@ -55,6 +55,7 @@ struct server {
 	const struct server_config *config;	/* as it was at the start */
 	struct server_live live;
 	uint64_t started_ms;	/* clock_now_ms() */
+	uint64_t started_unix_s;	/* as the clock said then */
 	uint32_t network;	/* addresses in host byte order */
 	uint32_t netmask;
 	uint32_t address;	/* the server's own */

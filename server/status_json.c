@@ -2,24 +2,11 @@
 /* What the server is doing, as JSON (RFC 8259). */
 #include <inttypes.h>
 
+#include "common/json.h"
 #include "proto/msg.h"
 #include "server/join.h"
 #include "server/status.h"
 #include "server/view.h"
-
-static void put_string(FILE *out, const char *text)
-{
-	fputc('"', out);
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			fprintf(out, "\\%c", *text);
-		else if (*text < 0x20 || *text > 0x7e)
-			fprintf(out, "\\u%04x", (unsigned char)*text);
-		else
-			fputc(*text, out);
-	}
-	fputc('"', out);
-}
 
 static void put_member(FILE *out, const char *name, uint64_t value)
 {
@@ -64,7 +51,7 @@ static void put_counters(FILE *out, const struct view_counters *c, bool all)
 static void put_server(FILE *out, const struct server_view *view)
 {
 	fputs("\"version\":", out);
-	put_string(out, view->version);
+	json_string(out, view->version);
 	put_member(out, "started", view->started_unix_s);
 	put_member(out, "uptime_s", view->uptime_ms / 1000);
 	put_member(out, "port", view->port);
@@ -75,7 +62,7 @@ static void put_server(FILE *out, const struct server_view *view)
 	put_address(out, "address", view->address);
 	fputs(",\"tun\":", out);
 	if (view->tun)
-		put_string(out, view->tun);
+		json_string(out, view->tun);
 	else
 		fputs("null", out);
 	fputs(",\"draining_s\":", out);
@@ -115,7 +102,7 @@ static void put_client(FILE *out, const struct client_view *c)
 {
 	put_address(out, "address", c->address);
 	fputs(",\"peer\":", out);
-	put_string(out, c->peer);
+	json_string(out, c->peer);
 	put_member(out, "since", c->since_unix_s);
 	put_member(out, "age_ms", c->age_ms);
 	put_member(out, "heard_ms", c->heard_ms);

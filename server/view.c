@@ -34,7 +34,7 @@ struct gathering {
 	struct server_view *view;
 	struct endpoint **endpoints;	/* a reference each */
 	size_t room;
-	uint64_t now_ms, now_unix_s;
+	uint64_t now_ms, now_unix_ms;
 };
 
 uint64_t view_drops(const struct view_counters *counters)
@@ -104,6 +104,15 @@ static uint64_t since(uint64_t now_ms, uint64_t then_ms)
 	return now_ms > then_ms ? now_ms - then_ms : 0;
 }
 
+/* In milliseconds, so that a client's start is the same second each time. */
+static uint64_t unix_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 /* Under the registry's lock. */
 static void gather(struct client *client, void *arg)
 {
@@ -119,7 +128,7 @@ static void gather(struct client *client, void *arg)
 	v = &g->view->client[g->view->n_clients++];
 	v->address = address;
 	v->age_ms = since(g->now_ms, client_accepted_ms(client));
-	v->since_unix_s = g->now_unix_s - v->age_ms / 1000;
+	v->since_unix_s = (g->now_unix_ms - v->age_ms) / 1000;
 	v->heard_ms = since(g->now_ms, atomic_load_explicit(&e->heard_ms,
 						memory_order_relaxed));
 	v->flags = atomic_load_explicit(&e->flags, memory_order_relaxed);
@@ -164,7 +173,7 @@ static bool view_clients(struct server_view *view, const struct server *server)
 	struct gathering g = {
 		.view = view,
 		.now_ms = clock_now_ms(),
-		.now_unix_s = (uint64_t)time(NULL),
+		.now_unix_ms = unix_now_ms(),
 		.room = registry_count(server->registry) + SPARE,
 	};
 	size_t i;
@@ -192,7 +201,7 @@ static void view_server(struct server_view *view, const struct server *server)
 
 	view->version = SIMPLEVPN_VERSION;
 	view->uptime_ms = since(now_ms, server->started_ms);
-	view->started_unix_s = (uint64_t)time(NULL) - view->uptime_ms / 1000;
+	view->started_unix_s = server->started_unix_s;
 	view->port = (uint16_t)server->config->port;
 	view->network = server->network;
 	view->prefix_len = server->config->network.prefix_len;

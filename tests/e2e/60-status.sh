@@ -48,6 +48,7 @@ wait_ping c2 $HUB
 
 json '[.clients[].address] | join(" ")'
 [[ $REPLY == "10.0.0.2 10.0.0.7 10.0.0.8" ]] || fail "the clients are $REPLY"
+begun=$(date +%s%N)
 expect .version "$("$SRV" --version | awk '{ print $3 }')"
 expect '"\(.port) \(.network)/\(.prefix_length) \(.address) \(.tun)"' \
 	"2002 10.0.0.0/16 10.0.0.1 tun0"
@@ -64,6 +65,12 @@ expect "$one | .drops | tostring" '{"spoofed_source":1,"no_such_client":1}'
 expect "$one | .peer | startswith(\"192.0.2.11:\")" true
 expect "$one | .rtt_us > 0 and .queue_bytes == 0 and .heard_ms < 60000" true
 expect "$one | .since >= $begin and .since <= now and .state == \"joined\"" true
+# A start is not a second earlier or later whenever one asks.
+json .started
+started=$REPLY
+until (($(date +%s%N) > begun + 1100000000)); do
+	expect .started "$started"
+done
 expect '.clients[] | select(.address == "10.0.0.8") | .tx_packets' 5
 expect '.clients[0] | .base, .segments, .mtu | tostring' $'false\ntrue\n1400'
 expect '.total.drops.spoofed_source' 1
