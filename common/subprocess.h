@@ -21,8 +21,9 @@ struct subprocess {
 /*
  * Run it and wait.  What it writes to standard output and error goes to
  * output, cut to size, a string.  It inherits no other descriptor and the
- * default signal dispositions, and is a process group of its own.  Returns its exit code (128 + N after signal
- * N), or -errno: -ENOENT there is no such program, -ETIMEDOUT it was killed.
+ * default signal dispositions, and is a process group of its own.  Returns its
+ * exit code (128 + N after signal N), or -errno: -ENOENT there is no such
+ * program, -ETIMEDOUT it was killed.
  */
 int subprocess_run(const struct subprocess *what, char *output, size_t size);
 

@@ -92,7 +92,8 @@ static void write_connections(FILE *out, const struct server_view *view)
 	int i;
 
 	write_counter(out, "simplevpn_joins_total",
-		      "Clients that were given an address.", view->registry.joins);
+		      "Clients that were given an address.",
+		      view->registry.joins);
 	write_head(out, leaves, "counter",
 		   "Clients that left, by reason.");
 	for (i = CLOSE_NONE + 1; i < CLOSE_N_REASONS; i++)
@@ -131,7 +132,8 @@ void prometheus_write(FILE *out, const struct server_view *view)
 	write_gauge(out, "simplevpn_clients", "Clients with an address.",
 		    view->clients);
 	write_gauge(out, "simplevpn_pending_connections",
-		    "Connections that have no address yet.", view->admission.pending);
+		    "Connections that have no address yet.",
+		    view->admission.pending);
 	write_head(out, addresses, "gauge",
 		   "Addresses of the tunnel's network that clients use, and "
 		   "those free.");

@@ -65,9 +65,11 @@ static void write_figures(FILE *out, const struct server_view *view,
 	fputs("<dl class=\"figures\">\n", out);
 	begin_figure(out, "Clients", "clients", view->clients,
 		     human_count(view->clients, text));
-	fprintf(out, "%s connecting", human_count(view->admission.pending, text));
+	fprintf(out, "%s connecting",
+		human_count(view->admission.pending, text));
 	end_figure(out);
-	begin_figure(out, "Addresses in use", "addresses-used", view->addresses_held,
+	begin_figure(out, "Addresses in use", "addresses-used",
+		     view->addresses_held,
 		     human_count(view->addresses_held, text));
 	fprintf(out, "%s free", human_count(view->addresses_free, text));
 	end_figure(out);
