@@ -146,6 +146,7 @@ static void remove_routes(struct netup *n, const struct netup_settings *keep)
 {
 	struct netup_settings *now = &n->now;
 	const struct msg_route *route;
+	char text[PREFIX_TEXT_LEN];
 	unsigned int i;
 
 	for (i = now->n_routes; i > 0; i--) {
@@ -154,6 +155,9 @@ static void remove_routes(struct netup *n, const struct netup_settings *keep)
 			continue;
 		netcfg_route_del(n->nc, n->tun->ifindex, route->network,
 				 route->prefix_len);
+		prefix_text(route->network, route->prefix_len, text);
+		if (keep != NULL)
+			log_info("route %s is withdrawn", text);
 		memmove(&now->routes[i - 1], &now->routes[i],
 			(now->n_routes - i) * sizeof(now->routes[0]));
 		now->n_routes--;
