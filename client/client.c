@@ -164,6 +164,7 @@ static void collect_facts(const struct client *c, struct facts *facts)
 	facts->n_dns = now->dns.n;
 	memcpy(facts->dns, now->dns.servers, sizeof(facts->dns));
 	memcpy(facts->search, now->dns.search, sizeof(facts->search));
+	facts->dns_unused = !c->config->dns;
 }
 
 /* Make the interface what the session says; EXIT_NOT_YET: it is. */

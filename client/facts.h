@@ -32,6 +32,7 @@ struct facts {
 	unsigned int n_dns;
 	uint32_t dns[MSG_MAX_DNS];
 	char search[MSG_MAX_TEXT + 1];	/* a domain name; "": none */
+	bool dns_unused;		/* the user does not want these */
 };
 
 void facts_address_text(uint32_t address, char text[FACTS_ADDRESS_LEN]);

@@ -55,8 +55,9 @@ static void print_facts(const struct facts *facts, FILE *out)
 	facts_routes_text(facts, ", ", list);
 	fprintf(out, "  routes      %s\n", *list ? list : "none beyond that");
 	facts_dns_text(facts, ", ", list);
-	fprintf(out, "  DNS         %s%s%s\n", *list ? list : "none",
-		*facts->search ? ", search " : "", facts->search);
+	fprintf(out, "  DNS         %s%s%s%s\n", *list ? list : "none",
+		*facts->search ? ", search " : "", facts->search,
+		*list && facts->dns_unused ? "; not used: --no-dns" : "");
 }
 
 static void print_traffic(const char *title, uint64_t n_bytes,
@@ -64,8 +65,9 @@ static void print_traffic(const char *title, uint64_t n_bytes,
 {
 	char bytes[HUMAN_LEN], packets[HUMAN_LEN];
 
-	fprintf(out, "  %-11s %s in %s packets\n", title,
-		human_bytes(n_bytes, bytes), human_count(n_packets, packets));
+	fprintf(out, "  %-11s %s in %s packet%s\n", title,
+		human_bytes(n_bytes, bytes), human_count(n_packets, packets),
+		n_packets == 1 ? "" : "s");
 }
 
 static void print_drops(const struct counters *counters, FILE *out)

@@ -100,7 +100,7 @@ START_TEST(status_counters_are_those_of_the_moment)
 {
 	counters.rx_packets = 1;
 	status_connected(status, &facts);
-	expect("status", "received    0 B in 1 packets\n");
+	expect("status", "received    0 B in 1 packet\n");
 	counters.rx_packets = 1234;
 	counters.drops[DROP_STALE] = 5;
 	expect("status", "in 1,234 packets\n");
@@ -122,6 +122,12 @@ START_TEST(status_every_state_is_shown)
 	expect("status", "server      vpn.example (192.0.2.1:2002)\n");
 	expect("status", "address     10.0.0.7/16, mtu 1400\n");
 	expect("status json", "\"next_try_ms\":null,");
+	facts.dns[facts.n_dns++] = 0x0a000001;
+	status_connected(status, &facts);
+	expect("status", "DNS         10.0.0.1\n");
+	facts.dns_unused = true;
+	status_connected(status, &facts);
+	expect("status", "DNS         10.0.0.1; not used: --no-dns\n");
 	status_waiting(status, "it rains", "b.example",
 		       clock_now_ms() + 3600000);
 	expect("status", "not connected for 0 s: it rains\n");
