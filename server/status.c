@@ -64,14 +64,33 @@ static void print_reasons(FILE *out, const char *title, const char *what,
 	fputc('\n', out);
 }
 
-static void print_traffic(FILE *out, const char *title, uint64_t bytes,
-			  uint64_t packets)
+static void print_part(FILE *out, const char *before, uint64_t bytes,
+		       uint64_t packets, const char *whom)
 {
 	char size[CELL_LEN], count[CELL_LEN];
 
-	fprintf(out, "  %-9s %s in %s packet%s\n", title,
+	fprintf(out, "%s%s in %s packet%s %s", before,
 		human_bytes(bytes, size), human_count(packets, count),
-		packets == 1 ? "" : "s");
+		packets == 1 ? "" : "s", whom);
+}
+
+/* With clients, those that left too, apart from the TUN: the table's columns
+ * add up to the former. */
+static void print_traffic(const struct server_view *view, FILE *out)
+{
+	const struct view_counters *all = &view->total, *tun = &view->gateway;
+
+	print_part(out, "  received  ", all->rx_bytes - tun->rx_bytes,
+		   all->rx_packets - tun->rx_packets, "from clients");
+	if (view->tun)
+		print_part(out, ", ", tun->rx_bytes, tun->rx_packets,
+			   "from the TUN");
+	print_part(out, "\n  sent      ", all->tx_bytes - tun->tx_bytes,
+		   all->tx_packets - tun->tx_packets, "to clients");
+	if (view->tun)
+		print_part(out, ", ", tun->tx_bytes, tun->tx_packets,
+			   "to the TUN");
+	fputc('\n', out);
 }
 
 static void print_clients(const struct server_view *view, FILE *out)
@@ -105,10 +124,7 @@ static void print_summary(const struct server_view *view, FILE *out)
 				(view->drain_ms + 999) / 1000, text));
 	print_since(view, out);
 	print_clients(view, out);
-	print_traffic(out, "received", view->total.rx_bytes,
-		      view->total.rx_packets);
-	print_traffic(out, "sent", view->total.tx_bytes,
-		      view->total.tx_packets);
+	print_traffic(view, out);
 	fprintf(out, "  queued    %s\n", human_bytes(view->queue_bytes, text));
 	print_reasons(out, "dropped", "packet", view->total.drops, 0,
 		      DROP_N_REASONS, view_drop_name);

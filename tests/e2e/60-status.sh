@@ -87,6 +87,8 @@ grep -qE '^10\.0\.0\.2 +192\.0\.2\.12:[0-9]+ ' "$WORK/out" ||
 	"10.0.0.2 10.0.0.7 10.0.0.8 " ]] || fail "not sorted by address"
 grep -qE '^  dropped +2 packets: spoofed_source 1, no_such_client 1$' \
 	"$WORK/out" || fail "no line of drops: $(<"$WORK/out")"
+grep -qE '^  received  .* from clients, .* from the TUN$' "$WORK/out" ||
+	fail "no line of traffic"
 grep -qE '^  addresses 3 in use, 65,530 free$' "$WORK/out" ||
 	fail "no line of addresses"
 
