@@ -29,7 +29,7 @@ const char status_style[] =
 "#trouble { background: var(--bad); color: var(--page);\n"
 "	padding: .5rem .8rem; border-radius: 6px; }\n"
 ".figures { display: grid; gap: .75rem; margin: 0 0 .75rem;\n"
-"	grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); }\n"
+"	grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); }\n"
 ".card, .figures div { background: var(--card); padding: .8rem 1rem;\n"
 "	border: 1px solid var(--edge); border-radius: 8px; }\n"
 ".figures dt { color: var(--soft); font-size: .85rem; }\n"
