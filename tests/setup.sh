@@ -42,6 +42,7 @@ needs_of_demo() {
 	need program ip iproute2
 	need program ping iputils-ping
 	need program socat socat
+	need program nft nftables
 }
 
 needs_of_deb() {
@@ -58,7 +59,6 @@ needs_of_check() {
 	need program pkg-config pkg-config
 	need program nm binutils
 	need program setpriv util-linux
-	need program nft nftables
 	need program jq jq
 	need program resolvconf openresolv
 	need program tcpdump tcpdump
