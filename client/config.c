@@ -65,13 +65,13 @@ static const struct option_def table[] = {
 	  "for the connection to the server; implies --reject-outside",
 	  &option_flag, MEMBER(config.default_route), 0, 0, 0 },
 	{ 0, "route", "NETWORK", "send this network's traffic through the "
-	  "tunnel; may be repeated", &option_networks,
+	  "tunnel, repeatable", &option_networks,
 	  MEMBER(config.own_routes), 1, 32, 0 },
 	{ 0, "no-routes", NULL, "set the address alone: no route to the "
 	  "server's network or to what it pushes", &option_clear,
 	  MEMBER(config.routes), 0, 0, 0 },
 	{ 0, "dns", "ADDRESS", "ask this DNS server instead of those that the "
-	  "server pushes; may be repeated", &option_ipv4s,
+	  "server pushes, repeatable", &option_ipv4s,
 	  MEMBER(config.own_dns), 0, 0, 0 },
 	{ 0, "no-dns", NULL, "do not change which DNS servers and search "
 	  "domain this host has", &option_clear, MEMBER(config.dns), 0, 0, 0 },
