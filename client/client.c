@@ -246,6 +246,7 @@ static int on_options(struct client *c)
 static void on_refused(struct client *c)
 {
 	const struct msg_options *reason = &c->session.pushed;
+	bool joined = c->session.address != 0;
 	char what[FACTS_ADDRESS_LEN + 16] = "us";
 	char text[FACTS_ADDRESS_LEN];
 
@@ -253,12 +254,13 @@ static void on_refused(struct client *c)
 	if (reason->error == MSG_ERROR_ADDRESS_TAKEN ||
 	    reason->error == MSG_ERROR_ADDRESS_NOT_ALLOWED)
 		c->end = RECONNECT_ADDRESS_REFUSED;
-	if (c->end == RECONNECT_ADDRESS_REFUSED &&
+	if (c->end == RECONNECT_ADDRESS_REFUSED && !joined &&
 	    c->session.config.wanted != 0) {
 		facts_address_text(c->session.config.wanted, text);
 		snprintf(what, sizeof(what), "address %s", text);
 	}
-	snprintf(c->why, sizeof(c->why), "the server refused %s: %s", what,
+	snprintf(c->why, sizeof(c->why), "the server %s %s: %s",
+		 joined ? "disconnected" : "refused", what,
 		 reason->error_text[0] != '\0' ?
 		 reason->error_text : msg_error_text(reason->error));
 	if (reason->has_retry)
