@@ -199,7 +199,7 @@ static void draw(const char *text, const struct winsize *size)
 		len = (int)(end - text);
 		if (size->ws_col > 0 && len > size->ws_col)
 			len = size->ws_col;
-		printf("%.*s\033[K\n", len, text);
+		printf("\033[K%.*s\n", len, text);
 		text = *end ? end + 1 : end;
 	}
 	fputs("\033[J", stdout);

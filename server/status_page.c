@@ -85,7 +85,7 @@ static void write_figures(FILE *out, const struct server_view *view,
 	end_figure(out);
 	begin_figure(out, "Waiting in queues", "queue-bytes",
 		     view->queue_bytes, human_bytes(view->queue_bytes, text));
-	fputs("memory of all queues", out);
+	fputs("memory in use", out);
 	end_figure(out);
 	begin_figure(out, "Packets dropped", "drops", drops,
 		     human_count(drops, text));
