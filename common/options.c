@@ -143,12 +143,14 @@ static bool read_u32(const struct option_def *def, const char *text,
 	return true;
 }
 
+/* A number out of bounds is none: it stands for what is decided elsewhere. */
 static bool write_u32(const struct option_def *def, const void *config,
 		      unsigned int i, char *text, size_t size)
 {
-	snprintf(text, size, "%" PRIu32,
-		 *(const uint32_t *)value_of(def, config));
-	return i == 0;
+	uint32_t value = *(const uint32_t *)value_of(def, config);
+
+	snprintf(text, size, "%" PRIu32, value);
+	return i == 0 && value >= def->min && value <= def->max;
 }
 
 /* Word number i of a|b|c.  False: there is none. */

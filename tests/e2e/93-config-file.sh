@@ -39,6 +39,15 @@ ns s "$SRV" -t -c "$WORK/all.conf" >"$WORK/out" 2>&1 ||
 	fail "the default configuration is not taken: $(<"$WORK/out")"
 grep -q 'the configuration is good' "$WORK/out" || fail "$(<"$WORK/out")"
 
+{
+	echo "server = $SERVER"
+	"$CLI" --print-default-config |
+		sed -n 's/^#\([a-z][a-z-]* = .*[^]A-Z]\)$/\1/p'
+} >"$WORK/all.conf"
+(($(wc -l <"$WORK/all.conf") > 8)) || fail "few keys in the default of cli"
+ns c1 "$CLI" --test-config -c "$WORK/all.conf" >"$WORK/out" 2>&1 ||
+	fail "the default configuration of cli is not taken: $(<"$WORK/out")"
+
 # The file counts, and the command line counts more.
 cat >"$WORK/srv.conf" <<EOF
 # of the test
