@@ -68,7 +68,8 @@ run_with_fault() {
 	rm -f "$WORK/fault"
 	set_shim "FAULT_CALL=$call" "FAULT_AT=$k" "FAULT_LOG=$WORK/fault"
 	: >"$WORK/srv.log"
-	start srv s "${SHIMMED[@]}" "$SRV" -v </dev/null
+	start srv s "${SHIMMED[@]}" "$SRV" -v \
+		--control "$WORK/srv.sock" </dev/null
 	wait_for "$call $k: srv to serve or end" serves_or_ended
 	if ended "${PID[srv]}"; then
 		ended_with_reason

@@ -23,10 +23,8 @@ run_with_fault() {
 	rm -f "$WORK/fault"
 	set_shim "FAULT_CALL=$call" "FAULT_AT=$k" "FAULT_LOG=$WORK/fault"
 	: >"$WORK/cli1.log"
-	# The control socket's group is looked up by glibc 2.36, which does not
-	# survive it when its own malloc() fails (nss_database.c).
 	start cli1 c1 "${SHIMMED[@]}" "$CLI" -s $SERVER -a 10.0.0.11 \
-		--control none </dev/null
+		--control "$WORK/cli.sock" </dev/null
 	wait_for "$call $k: cli to work or end" works_or_ended
 	if ended "${PID[cli1]}"; then
 		wait_end cli1

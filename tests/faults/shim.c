@@ -28,8 +28,10 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -123,6 +125,10 @@ static int (*next_madvise)(void *, size_t, int);
 static int (*next_pthread_create)(pthread_t *, const pthread_attr_t *,
 				  void *(*)(void *), void *);
 static int (*next_pthread_getattr_np)(pthread_t, pthread_attr_t *);
+static struct passwd *(*next_getpwnam)(const char *);
+static struct passwd *(*next_getpwuid)(uid_t);
+static struct group *(*next_getgrnam)(const char *);
+static int (*next_initgroups)(const char *, gid_t);
 static int (*next_socket)(int, int, int);
 static int (*next_bind)(int, const struct sockaddr *, socklen_t);
 static int (*next_listen)(int, int);
@@ -155,6 +161,10 @@ static const struct {
 	{ "madvise", &next_madvise },
 	{ "pthread_create", &next_pthread_create },
 	{ "pthread_getattr_np", &next_pthread_getattr_np },
+	{ "getpwnam", &next_getpwnam },
+	{ "getpwuid", &next_getpwuid },
+	{ "getgrnam", &next_getgrnam },
+	{ "initgroups", &next_initgroups },
 	{ "socket", &next_socket },
 	{ "bind", &next_bind },
 	{ "listen", &next_listen },
@@ -343,6 +353,55 @@ int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes)
 	find_symbols();
 	exempt = true;
 	result = next_pthread_getattr_np(thread, attributes);
+	exempt = false;
+	return result;
+}
+
+/*
+ * Users and groups: glibc 2.36 crashes in the first of these look-ups if it has
+ * no memory (nss_database.c: a null pointer at line 402, an assertion at 291),
+ * whichever program calls it.
+ */
+struct passwd *getpwnam(const char *name)
+{
+	struct passwd *entry;
+
+	find_symbols();
+	exempt = true;
+	entry = next_getpwnam(name);
+	exempt = false;
+	return entry;
+}
+
+struct passwd *getpwuid(uid_t uid)
+{
+	struct passwd *entry;
+
+	find_symbols();
+	exempt = true;
+	entry = next_getpwuid(uid);
+	exempt = false;
+	return entry;
+}
+
+struct group *getgrnam(const char *name)
+{
+	struct group *entry;
+
+	find_symbols();
+	exempt = true;
+	entry = next_getgrnam(name);
+	exempt = false;
+	return entry;
+}
+
+int initgroups(const char *user, gid_t group)
+{
+	int result;
+
+	find_symbols();
+	exempt = true;
+	result = next_initgroups(user, group);
 	exempt = false;
 	return result;
 }
