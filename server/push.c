@@ -69,6 +69,23 @@ static void options_of(const struct server_config *config,
 	       strnlen(config->push_search, sizeof(options->search) - 1));
 }
 
+/* Of what options_of() fills in; the keepalive follows from the timeout. */
+static bool is_same(const struct msg_options *a, const struct msg_options *b)
+{
+	unsigned int i;
+
+	if (a->idle_timeout_s != b->idle_timeout_s ||
+	    a->n_routes != b->n_routes || a->n_dns != b->n_dns ||
+	    memcmp(a->dns, b->dns, sizeof(a->dns)) != 0 ||
+	    strcmp(a->search, b->search) != 0)
+		return false;
+	for (i = 0; i < a->n_routes; i++)
+		if (a->routes[i].network != b->routes[i].network ||
+		    a->routes[i].prefix_len != b->routes[i].prefix_len)
+			return false;
+	return true;
+}
+
 struct push *push_new(const struct server_config *config)
 {
 	struct push *push = calloc(1, sizeof(*push));
@@ -96,8 +113,7 @@ bool push_set(struct push *push, const struct server_config *config)
 
 	options_of(config, &options);
 	pthread_mutex_lock(&push->lock);
-	/* Both were all zeroes before they were filled. */
-	changed = memcmp(&options, &push->options, sizeof(options)) != 0;
+	changed = !is_same(&options, &push->options);
 	if (changed) {
 		push->options = options;
 		if (++push->version == 0)
