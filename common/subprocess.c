@@ -219,7 +219,7 @@ int subprocess_run(const struct subprocess *what, char *output, size_t size)
 		.rest = what->input ? what->input : "",
 		.text = output, .size = size,
 	};
-	int in[2], out[2];
+	int in[2] = { -1, -1 }, out[2] = { -1, -1 };
 	int result;
 
 	output[0] = '\0';
