@@ -67,7 +67,7 @@ receive sink c2 5001 "$WORK/got"
 head -c 30000000 /dev/urandom >"$WORK/sent"
 tunnel_address c2
 start sender c1 socat -u "OPEN:$WORK/sent" "TCP4:$REPLY:5001" </dev/null
-fds=$(ls "/proc/${PID[srv]}/fd" | wc -l)
+fds=$(find "/proc/${PID[srv]}/fd" -type l | wc -l)
 for ((i = 0; i < 34; i++)); do
 	printf 'max-clients = 3\nidle-timeout = %d\n' $((201 + i)) >"$conf"
 	reload
@@ -82,7 +82,7 @@ done
 wait_end sender
 wait_end sink
 cmp "$WORK/sent" "$WORK/got" || fail "the transfer is not what was sent"
-(($(ls "/proc/${PID[srv]}/fd" | wc -l) <= fds)) || fail "descriptors leak"
+(($(find "/proc/${PID[srv]}/fd" -type l | wc -l) <= fds)) || fail "descriptors leak"
 log_has srv ' left' && fail "a client was dropped"
 for i in 1 2 3; do
 	(($(grep -c 'connected to' "${LOG[cli$i]}") >= 1)) || fail "cli$i"

@@ -74,7 +74,7 @@ hub_stalled() {
 	local others pairs
 	for others in 1 100 1 100 1 100; do
 		pairs=(--pairs --senders $((2 + others))
-			--destinations $((2 + others)) --paced $others)
+			--destinations $((2 + others)) --paced "$others")
 		hub_case hub-reading-$others "${pairs[@]}"
 		hub_case hub-stalled-$others "${pairs[@]}" --stalled $others
 	done
