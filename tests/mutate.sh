@@ -77,7 +77,7 @@ try() {
 sound() {
 	local modules program
 	modules=$(awk '$1 == "test:" && $2 == "unit" { print $3 }' \
-		"$top/tests/mutations.txt" | sort -u | tr '\n' ' ')
+		tests/mutations.txt | sort -u | tr '\n' ' ')
 	make -s MODE="$mode" UNITS="$modules" TALLY="$copy/tally" unit \
 		>"$output" 2>&1 && return
 	cat "$output"
@@ -93,13 +93,13 @@ while IFS=$'\t' read -r word rest; do
 	test:) test=$rest ;;
 	change:) try "$check" "$where" "$test" "$rest" </dev/null ;;
 	esac
-done <"$top/tests/mutations.txt"
+done <tests/mutations.txt
 
 # Each one is in the document, under the name of its test.
 while read -r kind name test; do
-	grep -q "${test:-$name}" "$top/docs/security-checks.md" ||
+	grep -q "${test:-$name}" docs/security-checks.md ||
 		result missing "${test:-$name}" "not in docs/security-checks.md"
-done < <(sed -n 's/^test:\t//p' "$top/tests/mutations.txt")
+done < <(sed -n 's/^test:\t//p' tests/mutations.txt)
 
 echo "$n checks taken out"
 exit $failed
