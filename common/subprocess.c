@@ -6,7 +6,9 @@
  * with threads may do nothing but exec.  Input and output are two pipes, moved
  * by one poll() loop, so that neither side can wait for the other.  The end of
  * the program is a pidfd in the same loop: a grandchild that keeps the output
- * open delays nobody.
+ * open, or writes to it without end, delays nobody.  The program has a process
+ * group of its own: what a terminal's Ctrl-C sends to all of ours does not stop
+ * a roll-back half-way, and when its time is over its children go with it.
  */
 #include "common/subprocess.h"
 
@@ -18,6 +20,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -156,8 +159,8 @@ static void feed(struct running *r)
 		close_end(&r->input);
 }
 
-/* Keep what fits, and read on so that the program is not held up. */
-static void collect(struct running *r)
+/* Keep what fits, and read on so that the program is not held up.  Bytes. */
+static size_t collect(struct running *r)
 {
 	char beyond[512];
 	size_t room = r->size - 1 - r->len;
@@ -169,6 +172,19 @@ static void collect(struct running *r)
 		r->len += (size_t)n;
 	else if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		close_end(&r->output);
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* What a program that has ended left; who else has the pipe may write on. */
+static void collect_rest(struct running *r)
+{
+	size_t n = 1;
+	int left = 0;
+
+	if (r->output >= 0)
+		ioctl(r->output, FIONREAD, &left);
+	for (; left > 0 && n > 0; left -= (int)n)
+		n = collect(r);
 }
 
 /* Until the program has ended.  False: its time is over. */
@@ -189,12 +205,12 @@ static bool attend(struct running *r, uint64_t deadline_ms)
 			return false;
 		if (fds[2].revents)
 			feed(r);
-		if (fds[1].revents) {
-			collect(r);
-			continue;	/* all of it, before the end */
-		}
-		if (fds[0].revents)
+		if (fds[0].revents) {
+			collect_rest(r);
 			return true;
+		}
+		if (fds[1].revents)
+			collect(r);
 	}
 }
 
@@ -202,8 +218,10 @@ static int finish(struct running *r, bool ended)
 {
 	int status = 0;
 
-	if (!ended)
+	if (!ended) {
 		kill(-r->pid, SIGKILL);	/* and what it has started */
+		kill(r->pid, SIGKILL);	/* which may have left its group */
+	}
 	while (waitpid(r->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (!ended)

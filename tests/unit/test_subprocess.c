@@ -33,6 +33,21 @@ static int run(const char *const *argv, const char *const *environment,
 	run((const char *const[]){ __VA_ARGS__, NULL }, environment, input, \
 	    BOUND_MS)
 
+static bool is_running(int pid)
+{
+	char path[64], state = 'Z';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "r");
+	if (!file)
+		return false;
+	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		state = 'Z';
+	fclose(file);
+	return state != 'Z';
+}
+
 START_TEST(subprocess_output_and_exit_code_come_back)
 {
 	ck_assert_int_eq(RUN(NULL, NULL, "sh", "-c",
@@ -188,6 +203,32 @@ START_TEST(subprocess_leaves_a_grandchild_alone)
 }
 END_TEST
 
+START_TEST(subprocess_ends_although_a_grandchild_writes_on)
+{
+	ck_assert_int_eq(RUN(NULL, NULL, "sh", "-c",
+			     "echo first; yes & exit 3"), 3);
+	ck_assert_int_eq(strncmp(output, "first\n", 6), 0);
+}
+END_TEST
+
+START_TEST(subprocess_that_is_late_takes_its_children_along)
+{
+	const char *const late[] = { "sh", "-c", "sleep 600 & echo $!; wait",
+				     NULL };
+	uint64_t deadline_ms;
+	int pid;
+
+	ck_assert_int_eq(run(late, NULL, NULL, 500), -ETIMEDOUT);
+	pid = atoi(output);
+	ck_assert_int_gt(pid, 1);
+	deadline_ms = clock_now_ms() + BOUND_MS;
+	/* Killed, until init has waited for it. */
+	while (is_running(pid) && clock_now_ms() < deadline_ms)
+		usleep(10000);
+	ck_assert(!is_running(pid));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("subprocess");
@@ -211,6 +252,9 @@ int main(void)
 	tcase_add_test(tcase,
 		       subprocess_that_is_late_ends_with_all_it_has_started);
 	tcase_add_test(tcase, subprocess_leaves_a_grandchild_alone);
+	tcase_add_test(tcase,
+		       subprocess_ends_although_a_grandchild_writes_on);
+	tcase_add_test(tcase, subprocess_that_is_late_takes_its_children_along);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
