@@ -156,27 +156,41 @@ void dnsfile_init(struct dnsfile *d, const char *path, const char *kept)
 	d->fd = -1;
 }
 
+/* The file is not ours yet, or that of a killed client. */
+static int take_over(struct dnsfile *d)
+{
+	int error = lock_copy(d, O_CREAT);
+
+	if (error != 0)
+		return error;
+	error = is_ours(d) ? put_back(d) : 0;
+	if (error == 0)
+		error = keep(d);
+	if (error != 0)
+		give_up_copy(d);
+	return error;
+}
+
 int dnsfile_set(struct dnsfile *d, const char *text)
 {
 	char all[NEW_MAX_LEN];
-	int error, len;
+	int error = 0, len;
 
 	len = snprintf(all, sizeof(all), "%s%s", header, text);
 	if (len >= (int)sizeof(all))
 		return -EFBIG;
-	if (d->fd < 0) {
-		error = lock_copy(d, O_CREAT);
-		if (error != 0)
-			return error;
-		error = is_ours(d) ? put_back(d) : 0;
-		if (error == 0)
-			error = keep(d);
-		if (error != 0) {
-			give_up_copy(d);
-			return error;
-		}
-	}
-	return write_path(d->path, all, (size_t)len);
+	/* What a renewed lease wrote is what has to come back. */
+	if (d->fd < 0)
+		error = take_over(d);
+	else if (!is_ours(d))
+		error = keep(d);
+	if (error != 0)
+		return error;
+	error = write_path(d->path, all, (size_t)len);
+	/* A part of it may be there: a full disk has room for what was. */
+	if (error != 0 && put_back(d) == 0)
+		give_up_copy(d);
+	return error;
 }
 
 int dnsfile_restore(struct dnsfile *d)

@@ -4,10 +4,12 @@
 
 #include <check.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -97,6 +99,33 @@ START_TEST(dnsfile_of_somebody_else_is_left_alone)
 }
 END_TEST
 
+/* A lease is renewed, then the tunnel is set up again. */
+START_TEST(dnsfile_of_somebody_else_comes_back_when_taken_again)
+{
+	ck_assert_int_eq(dnsfile_set(&d, "nameserver 10.0.0.53\n"), 0);
+	write_file(path, "nameserver 192.0.2.9\n");
+	ck_assert_int_eq(dnsfile_set(&d, "nameserver 10.0.0.53\n"), 0);
+	ck_assert(holds(path, "nameserver 10.0.0.53\n"));
+	ck_assert_int_eq(dnsfile_restore(&d), 1);
+	ck_assert(holds(path, "nameserver 192.0.2.9\n"));
+}
+END_TEST
+
+START_TEST(dnsfile_that_cannot_be_written_is_as_before)
+{
+	const struct rlimit small = { 40, RLIM_INFINITY };
+	const struct rlimit large = { RLIM_INFINITY, RLIM_INFINITY };
+
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+	ck_assert_int_eq(dnsfile_set(&d, "nameserver 10.0.0.53\n"), -EFBIG);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &large), 0);
+	ck_assert(holds(path, "nameserver 192.0.2.1\n"));
+	ck_assert(!holds(path, "#"));
+	ck_assert(!exists(kept));
+}
+END_TEST
+
 START_TEST(dnsfile_of_a_living_client_is_busy)
 {
 	struct dnsfile other;
@@ -175,6 +204,9 @@ int main(void)
 	tcase_add_test(tcase, dnsfile_is_replaced_changed_and_put_back);
 	tcase_add_test(tcase, dnsfile_that_was_not_there_goes_again);
 	tcase_add_test(tcase, dnsfile_of_somebody_else_is_left_alone);
+	tcase_add_test(tcase,
+		       dnsfile_of_somebody_else_comes_back_when_taken_again);
+	tcase_add_test(tcase, dnsfile_that_cannot_be_written_is_as_before);
 	tcase_add_test(tcase, dnsfile_of_a_living_client_is_busy);
 	tcase_add_test(tcase, dnsfile_of_a_killed_client_is_put_back);
 	tcase_add_test(tcase, dnsfile_keeps_mode_and_link);
