@@ -8,7 +8,8 @@
  * the order.  A second address of the same network is "secondary" and goes
  * away together with the first one, so after the old address was removed the
  * new one is added once more.  And with an interface's last address go all of
- * its routes, so they are added last, those that should still be there too.
+ * its routes, which would let a full tunnel's traffic out past it: so there is
+ * always one.  Routes are added last, those that should still be there too.
  * The name servers come after the routes that lead to them.
  */
 #include "client/netup.h"
@@ -164,13 +165,38 @@ static void remove_routes(struct netup *n, const struct netup_settings *keep)
 	}
 }
 
-static int add_address(struct netup *n, const struct netup_settings *want)
+static int add_address(struct netup *n, uint32_t address, uint8_t prefix_len)
 {
 	int error;
 
-	error = netcfg_address_add(n->nc, n->tun->ifindex, want->address,
-				   want->prefix_len);
+	error = netcfg_address_add(n->nc, n->tun->ifindex, address,
+				   prefix_len);
 	return error == -EEXIST ? 0 : error;
+}
+
+static void remove_address(struct netup *n, uint32_t address,
+			   uint8_t prefix_len)
+{
+	netcfg_address_del(n->nc, n->tun->ifindex, address, prefix_len);
+}
+
+/*
+ * Two addresses of one network: the new one as a network of its own, /32, is
+ * there while neither of them is.
+ */
+static int replace_address(struct netup *n, const struct netup_settings *before,
+			   const struct netup_settings *want)
+{
+	bool bridged = want->prefix_len < 32;
+	int error;
+
+	if (bridged)
+		add_address(n, want->address, 32);
+	remove_address(n, before->address, before->prefix_len);
+	error = add_address(n, want->address, want->prefix_len);
+	if (bridged)
+		remove_address(n, want->address, 32);
+	return error;
 }
 
 static int change_address(struct netup *n, const struct netup_settings *want)
@@ -181,16 +207,17 @@ static int change_address(struct netup *n, const struct netup_settings *want)
 	if (before.address == want->address &&
 	    before.prefix_len == want->prefix_len)
 		return 0;
-	error = add_address(n, want);
+	error = add_address(n, want->address, want->prefix_len);
 	if (error != 0)
 		return error;
 	n->now.address = want->address;
 	n->now.prefix_len = want->prefix_len;
 	if (before.address == 0)
 		return 0;
-	netcfg_address_del(n->nc, n->tun->ifindex, before.address,
-			   before.prefix_len);
-	return add_address(n, want);
+	if (before.prefix_len == want->prefix_len)
+		return replace_address(n, &before, want);
+	remove_address(n, before.address, before.prefix_len);
+	return 0;
 }
 
 int netup_init(struct netup *n, const struct tun *tun)
