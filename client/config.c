@@ -291,10 +291,10 @@ void config_print_help(FILE *to)
 	      "  cli -s a.example.org -s b.example.org:443\n"
 	      "                                       whichever answers\n"
 	      "\n"
-	      "It runs in the foreground until SIGINT or SIGTERM, and "
-	      "reconnects by itself.\n"
-	      "SIGUSR1 prints counters.  It needs CAP_NET_ADMIN: run it as "
-	      "root.\n"
+	      "It runs in the foreground until SIGINT, SIGTERM or SIGHUP, "
+	      "and reconnects by\nitself.  "
+	      "SIGUSR1 prints counters.  It needs CAP_NET_ADMIN: run it "
+	      "as root.\n"
 	      "Exit codes: 0 ended by a signal, 1 failure, 2 wrong usage, "
 	      "4 no permission,\n7 (cli status) no client is running.\n", to);
 }

@@ -15,8 +15,10 @@
 int signals_init(struct signals *signals, const struct counters *counters,
 		 const struct notify *notify)
 {
+	struct sigaction hangup;
 	sigset_t mask;
 
+	signals->stopped = false;
 	signals->counters = counters;
 	signals->notify = notify;
 	signals->sample = NULL;
@@ -26,6 +28,10 @@ int signals_init(struct signals *signals, const struct counters *counters,
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGINT);
 	sigaddset(&mask, SIGTERM);
+	/* A terminal that is closed; under nohup(1) it means nothing. */
+	if (sigaction(SIGHUP, NULL, &hangup) == 0 &&
+	    hangup.sa_handler != SIG_IGN)
+		sigaddset(&mask, SIGHUP);
 	sigaddset(&mask, SIGUSR1);
 	sigaddset(&mask, SIGUSR2);
 	sigaddset(&mask, SIGALRM);	/* notify_start_watchdog() */
@@ -42,11 +48,18 @@ void signals_fini(struct signals *signals)
 	signals->fd = -1;
 }
 
+static const char *name_of(uint32_t number)
+{
+	return number == SIGINT ? "SIGINT" :
+	       number == SIGHUP ? "SIGHUP" : "SIGTERM";
+}
+
 bool signals_stop(struct signals *signals)
 {
 	struct signalfd_siginfo info;
 
-	while (read(signals->fd, &info, sizeof(info)) == sizeof(info)) {
+	while (!signals->stopped &&
+	       read(signals->fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGUSR1) {
 			counters_log(signals->counters);
 			continue;
@@ -60,11 +73,10 @@ bool signals_stop(struct signals *signals)
 			notify_alive(signals->notify);
 			continue;
 		}
-		log_info("ended by %s",
-			 info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
-		return true;
+		log_info("ended by %s", name_of(info.ssi_signo));
+		signals->stopped = true;
 	}
-	return false;
+	return signals->stopped;
 }
 
 static int milliseconds_until(uint64_t deadline_ms)
@@ -88,6 +100,8 @@ enum signals_wait signals_wait(struct signals *signals, int fd, short events,
 	int timeout_ms;
 
 	for (;;) {
+		if (signals->stopped)
+			return SIGNALS_STOP;
 		timeout_ms = milliseconds_until(deadline_ms);
 		if (poll(fds, 2, timeout_ms) <= 0) {
 			if (timeout_ms == 0)

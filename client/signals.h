@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Signals as a descriptor, and the one way in which cli waits: for something
- * of its own, but never deaf to SIGINT and SIGTERM.  Main thread only.
+ * of its own, but never deaf to SIGINT, SIGTERM and SIGHUP.  Main thread only.
  */
 #ifndef CLIENT_SIGNALS_H
 #define CLIENT_SIGNALS_H
@@ -14,6 +14,7 @@
 
 struct signals {
 	int fd;			/* signalfd(2); -1: none */
+	bool stopped;		/* it was time, and still is */
 	const struct counters *counters;	/* printed on SIGUSR1 */
 	const struct notify *notify;	/* told of life on SIGALRM */
 	void (*sample)(void *arg);	/* called on SIGUSR2; NULL: ignored */
@@ -23,7 +24,7 @@ struct signals {
 enum signals_wait {
 	SIGNALS_READY,		/* the descriptor has what was asked for */
 	SIGNALS_TIMEOUT,
-	SIGNALS_STOP,		/* SIGINT or SIGTERM */
+	SIGNALS_STOP,		/* SIGINT, SIGTERM, SIGHUP */
 };
 
 /*
@@ -34,7 +35,10 @@ int signals_init(struct signals *signals, const struct counters *counters,
 		 const struct notify *notify);
 void signals_fini(struct signals *signals);
 
-/* Handle what came, without blocking; whether it is time to stop. */
+/*
+ * Handle what came, without blocking; whether it is time to stop, now or since
+ * an earlier call.
+ */
 bool signals_stop(struct signals *signals);
 
 /*
