@@ -164,16 +164,16 @@ static void remember(struct link *link, const char *host)
 }
 
 /*
- * The name cannot be resolved, and why says so, but it was before: the tunnel
- * may be in the way.
+ * The name cannot be resolved, and why says so, but this one or another was
+ * before: the tunnel may be in the way.
  */
 static enum link_result try_without_resolver(struct link *link,
-					     const struct link_known *known,
-					     uint16_t port,
+					     const char *host, uint16_t port,
 					     struct signals *signals,
 					     char *why, size_t why_size)
 {
-	struct sockaddr_storage address = known->address;
+	const struct link_known *known = find_known(link, host);
+	struct sockaddr_storage address = { 0 };
 	struct sockaddr_in ipv4 = {
 		.sin_family = AF_INET, .sin_port = htons(port),
 	};
@@ -182,14 +182,17 @@ static enum link_result try_without_resolver(struct link *link,
 	};
 	uint32_t found;
 
-	if (outside_ask(&link->outside, known->host, link->mark, signals,
-			&found)) {
+	if (outside_ask(&link->outside, host, link->mark, signals, &found)) {
 		ipv4.sin_addr.s_addr = htonl(found);
-		memset(&address, 0, sizeof(address));
 		memcpy(&address, &ipv4, sizeof(ipv4));
 		log_debug("%s; a name server outside of the tunnel knows it",
 			  why);
+	} else if (signals_stop(signals)) {
+		return LINK_STOPPED;
+	} else if (known == NULL) {
+		return LINK_FAILED;
 	} else {
+		address = known->address;
 		log_info("%s; trying where it was before", why);
 	}
 	list.ai_family = address.ss_family;
@@ -202,8 +205,8 @@ static enum link_result try_without_resolver(struct link *link,
 enum link_result link_open(struct link *link, const char *host, uint16_t port,
 			   struct signals *signals, char *why, size_t why_size)
 {
-	const struct link_known *known = find_known(link, host);
 	const struct addrinfo *list = NULL;
+	bool again = link->n_known > 0;
 	enum link_result result;
 	struct resolve *request;
 
@@ -214,13 +217,13 @@ enum link_result link_open(struct link *link, const char *host, uint16_t port,
 			 strerror(errno));
 		return LINK_FAILED;
 	}
-	result = wait_resolved(request, host, signals, known != NULL ?
+	result = wait_resolved(request, host, signals, again ?
 			       LINK_RESOLVE_AGAIN_MS : LINK_RESOLVE_MS, &list,
 			       why, why_size);
 	if (result == LINK_OPEN)
 		result = try_all(link, list, signals, why, why_size);
-	else if (result == LINK_FAILED && known != NULL)
-		result = try_without_resolver(link, known, port, signals, why,
+	else if (result == LINK_FAILED && again)
+		result = try_without_resolver(link, host, port, signals, why,
 					      why_size);
 	if (result == LINK_OPEN)
 		remember(link, host);
