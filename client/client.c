@@ -14,7 +14,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,11 +23,13 @@
 
 #include "client/config.h"
 #include "client/counters.h"
+#include "client/end.h"
 #include "client/facts.h"
 #include "client/hooks.h"
 #include "client/link.h"
 #include "client/netup.h"
 #include "client/pump.h"
+#include "client/pushed.h"
 #include "client/reconnect.h"
 #include "client/servers.h"
 #include "client/settings.h"
@@ -44,6 +45,9 @@
 enum {
 	PATH_LEN = 200,
 	EXIT_NOT_YET = -1,
+	/* What a person who changes the server's file does not reach. */
+	MAX_CHANGES = 20,
+	CHANGES_MS = 10000,
 };
 
 struct client {
@@ -60,8 +64,10 @@ struct client {
 	struct hooks *hooks;
 	struct status *status;
 	/* How the last attempt ended. */
-	enum reconnect_event end;
-	char why[STATUS_WHY_LEN];
+	struct end end;
+	/* Changes of options that were applied, since then. */
+	unsigned int n_changes;
+	uint64_t changes_since_ms;
 };
 
 static uint32_t random_number(void)
@@ -189,6 +195,36 @@ static int set_up_interface(struct client *c)
 
 /* ---- what happens in a connection ---- */
 
+/* The server chose an address that none may have: it is not tried for it. */
+static bool is_address_good(struct client *c)
+{
+	const char *problem = pushed_host_problem(c->session.address);
+	char text[FACTS_ADDRESS_LEN];
+
+	if (problem == NULL)
+		return true;
+	facts_address_text(c->session.address, text);
+	end_set(&c->end, RECONNECT_REFUSED, "the server gave the address %s: "
+		"%s", text, problem);
+	return false;
+}
+
+/* Each may run programs, so a server that has no end of them is left. */
+static bool is_too_much(struct client *c)
+{
+	uint64_t now_ms = clock_now_ms();
+
+	if (now_ms - c->changes_since_ms >= CHANGES_MS) {
+		c->changes_since_ms = now_ms;
+		c->n_changes = 0;
+	}
+	if (++c->n_changes <= MAX_CHANGES)
+		return false;
+	end_set(&c->end, RECONNECT_LOST, "the server changes its options too "
+		"often (%d times in %d s)", MAX_CHANGES + 1, CHANGES_MS / 1000);
+	return true;
+}
+
 /* The service is there from the first address on. */
 static void tell_joined(const struct client *c)
 {
@@ -198,11 +234,14 @@ static void tell_joined(const struct client *c)
 	notify_ready(&c->notify, "connected to %s as %s", c->link.text, text);
 }
 
-static int on_assigned(struct client *c)
+static int on_assigned(struct client *c, bool *over)
 {
 	const struct msg_options *options = &c->session.options;
 	int code;
 
+	*over = !is_address_good(c);
+	if (*over)
+		return EXIT_NOT_YET;
 	if (c->session.server_capable)
 		log_debug("the server pushes options: keepalive %u s, idle "
 			  "timeout %u s, %u routes; super-packets: %s",
@@ -227,7 +266,7 @@ static int on_assigned(struct client *c)
 }
 
 /* The session has merged them into those in force. */
-static int on_options(struct client *c)
+static int on_options(struct client *c, bool *over)
 {
 	const struct msg_options *pushed = &c->session.pushed;
 
@@ -238,62 +277,12 @@ static int on_options(struct client *c)
 	if (pushed->has_mtu || pushed->has_prefix_len ||
 	    pushed->n_routes > 0 || pushed->no_routes ||
 	    pushed->n_dns > 0 || pushed->no_dns ||
-	    pushed->search[0] != '\0' || pushed->no_search)
-		return set_up_interface(c);
+	    pushed->search[0] != '\0' || pushed->no_search) {
+		*over = is_too_much(c);
+		if (!*over)
+			return set_up_interface(c);
+	}
 	return EXIT_NOT_YET;
-}
-
-static void on_refused(struct client *c)
-{
-	const struct msg_options *reason = &c->session.pushed;
-	bool joined = c->session.address != 0;
-	char what[FACTS_ADDRESS_LEN + 16] = "us";
-	char text[FACTS_ADDRESS_LEN];
-
-	c->end = RECONNECT_REFUSED;
-	if (reason->error == MSG_ERROR_ADDRESS_TAKEN ||
-	    reason->error == MSG_ERROR_ADDRESS_NOT_ALLOWED)
-		c->end = RECONNECT_ADDRESS_REFUSED;
-	if (c->end == RECONNECT_ADDRESS_REFUSED && !joined &&
-	    c->session.config.wanted != 0) {
-		facts_address_text(c->session.config.wanted, text);
-		snprintf(what, sizeof(what), "address %s", text);
-	}
-	snprintf(c->why, sizeof(c->why), "the server %s %s: %s",
-		 joined ? "disconnected" : "refused", what,
-		 reason->error_text[0] != '\0' ?
-		 reason->error_text : msg_error_text(reason->error));
-	if (reason->has_retry)
-		tell_reconnect(c, RECONNECT_RETRY_AFTER, reason->retry_ms);
-}
-
-static void on_closed(struct client *c)
-{
-	const char *why = "the server closed the connection";
-
-	c->end = RECONNECT_LOST;
-	if (c->session.state == SESSION_JOINING) {
-		c->end = RECONNECT_NO_REPLY;
-		why = c->session.config.wanted != 0 ?
-		      "address already in use (the server closed without a "
-		      "reply)" : "the server closed without a reply";
-	}
-	snprintf(c->why, sizeof(c->why), "%s", why);
-}
-
-/* Whether the reply was still missing when the time was over. */
-static void on_timed_out(struct client *c)
-{
-	c->end = RECONNECT_LOST;
-	snprintf(c->why, sizeof(c->why), "%s", c->session.address == 0 ?
-		 "the server did not answer the address request" :
-		 "the server does not answer");
-}
-
-static void on_failed(struct client *c, const char *why)
-{
-	c->end = RECONNECT_LOST;
-	snprintf(c->why, sizeof(c->why), "connection lost: %s", why);
 }
 
 /* Handle one event; *over says that the connection ended. */
@@ -304,23 +293,28 @@ static int handle(struct client *c, enum pump_event event, bool *over)
 	case PUMP_NONE:
 		break;
 	case PUMP_ASSIGNED:
-		return on_assigned(c);
+		return on_assigned(c, over);
 	case PUMP_OPTIONS:
-		return on_options(c);
+		return on_options(c, over);
 	case PUMP_REFUSED:
-		on_refused(c);
+		end_refused(&c->end, &c->session);
+		if (c->session.pushed.has_retry)
+			tell_reconnect(c, RECONNECT_RETRY_AFTER,
+				       c->session.pushed.retry_ms);
 		break;
 	case PUMP_BROKEN:
-		on_failed(c, frame_error_name(pump_frame_error(c->pump)));
+		end_set(&c->end, RECONNECT_LOST, "connection lost: %s",
+			frame_error_name(pump_frame_error(c->pump)));
 		break;
 	case PUMP_TIMED_OUT:
-		on_timed_out(c);
+		end_timed_out(&c->end, &c->session);
 		break;
 	case PUMP_CLOSED:
-		on_closed(c);
+		end_closed(&c->end, &c->session);
 		break;
 	case PUMP_FAILED:
-		on_failed(c, strerror(pump_errno(c->pump)));
+		end_set(&c->end, RECONNECT_LOST, "connection lost: %s",
+			strerror(pump_errno(c->pump)));
 		break;
 	case PUMP_STOPPED:
 		return EXIT_OK;
@@ -347,8 +341,12 @@ static int move_packets(struct client *c)
 	session_init(&c->session, &wish);
 	session_start(&c->session, clock_now_ms());
 	pump_start(c->pump, c->link.fd, &c->session);
-	while (!over && code == EXIT_NOT_YET)
+	/* A server with an event in every read does not make us deaf. */
+	while (!over && code == EXIT_NOT_YET) {
 		code = handle(c, pump_run(c->pump), &over);
+		if (code == EXIT_NOT_YET && signals_stop(&c->signals))
+			code = EXIT_OK;
+	}
 	pump_end(c->pump);
 	return code;
 }
@@ -359,8 +357,10 @@ static int move_packets(struct client *c)
  */
 static enum log_level connected_level(const struct client *c)
 {
-	return c->end == RECONNECT_ADDRESS_REFUSED ||
-	       c->end == RECONNECT_REFUSED || c->end == RECONNECT_NO_REPLY ?
+	enum reconnect_event last = c->end.event;
+
+	return last == RECONNECT_ADDRESS_REFUSED ||
+	       last == RECONNECT_REFUSED || last == RECONNECT_NO_REPLY ?
 	       LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
 }
 
@@ -389,11 +389,11 @@ static int attempt(struct client *c)
 	c->link.congestion = c->config->congestion;
 	c->link.mark = c->config->default_route ? FULLTUNNEL_MARK : 0;
 	switch (link_open(&c->link, server.host, server.port, &c->signals,
-			  c->why, sizeof(c->why))) {
+			  c->end.why, sizeof(c->end.why))) {
 	case LINK_STOPPED:
 		return EXIT_OK;
 	case LINK_FAILED:
-		c->end = RECONNECT_LOST;
+		c->end.event = RECONNECT_LOST;
 		return EXIT_NOT_YET;
 	case LINK_OPEN:
 		break;
@@ -404,47 +404,25 @@ static int attempt(struct client *c)
 	return code;
 }
 
-/* Say why there is no connection, and what comes next. */
-static void log_end(const struct client *c, uint64_t wait_ms,
-		    unsigned int server_before, uint32_t wanted_before)
-{
-	const char *given_up = wanted_before != 0 && c->reconnect.wanted == 0 ?
-			       ", for any address" : "";
-
-	if (wait_ms > 0 && c->config->servers.n > 1)
-		log_warning("%s; next try in %" PRIu64 ".%" PRIu64 " s, at "
-			    "%s%s", c->why, wait_ms / 1000,
-			    wait_ms % 1000 / 100, server_text(c), given_up);
-	else if (wait_ms > 0)
-		log_warning("%s; next try in %" PRIu64 ".%" PRIu64 " s",
-			    c->why, wait_ms / 1000, wait_ms % 1000 / 100);
-	else if (c->reconnect.server != server_before)
-		log_warning("%s; trying %s%s", c->why, server_text(c),
-			    given_up);
-	else
-		log_warning("%s; asking for another address", c->why);
-}
-
 static int attempt_for_ever(struct client *c)
 {
-	unsigned int server;
+	struct reconnect before;
 	uint64_t wait_ms;
-	uint32_t wanted;
 	int code;
 
 	for (;;) {
 		code = attempt(c);
 		if (code != EXIT_NOT_YET)
 			return code;
-		server = c->reconnect.server;
-		wanted = c->reconnect.wanted;
-		wait_ms = tell_reconnect(c, c->end, 0);
-		log_end(c, wait_ms, server, wanted);
-		status_waiting(c->status, c->why, server_text(c),
+		before = c->reconnect;
+		wait_ms = tell_reconnect(c, c->end.event, 0);
+		end_log(&c->end, wait_ms, &before, &c->reconnect,
+			server_text(c));
+		status_waiting(c->status, c->end.why, server_text(c),
 			       clock_now_ms() + wait_ms);
 		if (wait_ms == 0)
 			continue;
-		notify_status(&c->notify, "not connected: %s", c->why);
+		notify_status(&c->notify, "not connected: %s", c->end.why);
 		if (signals_wait(&c->signals, -1, 0, clock_now_ms() + wait_ms)
 		    == SIGNALS_STOP)
 			return EXIT_OK;

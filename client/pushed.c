@@ -43,7 +43,7 @@ const char *pushed_route_problem(const struct msg_route *route)
 	return NULL;
 }
 
-const char *pushed_dns_problem(uint32_t address)
+const char *pushed_host_problem(uint32_t address)
 {
 	uint32_t first = address >> 24;
 

@@ -14,8 +14,8 @@
 /* Why the route is not taken, a static sentence; NULL: it is good. */
 const char *pushed_route_problem(const struct msg_route *route);
 
-/* The same for the address of a DNS server. */
-const char *pushed_dns_problem(uint32_t address);
+/* The same for an address: a DNS server's, or the one that we are to have. */
+const char *pushed_host_problem(uint32_t address);
 
 /*
  * Whether the text is one domain name, safe to stand in a line of a file and

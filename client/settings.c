@@ -36,6 +36,26 @@ static void take_routes(const struct msg_options *options,
 	}
 }
 
+/* It makes a route, so the same is true for it as for a pushed one. */
+static void take_prefix_len(const struct msg_options *options,
+			    struct netup_settings *out)
+{
+	struct msg_route network = {
+		out->address, options->has_prefix_len ? options->prefix_len :
+							BASE_PREFIX_LEN,
+	};
+	const char *problem = pushed_route_problem(&network);
+	char text[FACTS_ADDRESS_LEN];
+
+	if (problem == NULL) {
+		out->prefix_len = network.prefix_len;
+		return;
+	}
+	facts_address_text(out->address, text);
+	log_warning("network %s/%u of the server is ignored: %s", text,
+		    network.prefix_len, problem);
+}
+
 static void take_dns(const struct msg_options *options,
 		     struct dns_settings *out)
 {
@@ -44,7 +64,7 @@ static void take_dns(const struct msg_options *options,
 	unsigned int i;
 
 	for (i = 0; i < options->n_dns; i++) {
-		problem = pushed_dns_problem(options->dns[i]);
+		problem = pushed_host_problem(options->dns[i]);
 		if (problem == NULL) {
 			out->servers[out->n++] = options->dns[i];
 			continue;
@@ -107,7 +127,6 @@ void settings_from(const struct cli_config *config,
 	settings_dns(config, options, &out->dns);
 	if (!config->routes)
 		return;
-	out->prefix_len = options->has_prefix_len ? options->prefix_len :
-						    BASE_PREFIX_LEN;
+	take_prefix_len(options, out);
 	take_routes(options, out);
 }

@@ -22,7 +22,7 @@ control drain 3600 >"$WORK/out" || fail "drain failed"
 grep -q 'at the latest in 3600 s' "$WORK/out" || fail "drain says nothing"
 wait_for "cli to be gone" is .n_clients 1
 wait_for "cli to know why" log_has cli1 \
-	'the server disconnected us: .* restarting; next try in 36'
+	'the server is restarting; next try in 36'
 field '.draining_s > 3500 and .draining_s <= 3600'
 [[ $REPLY == true ]] || fail "the status does not say that it is draining"
 control status | grep -q '^  draining ' || fail "nor does its table"

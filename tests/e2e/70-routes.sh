@@ -70,6 +70,35 @@ stop cli1
 ip -n "$PREFIX-c1" route | grep -q '^10\.' &&
 	fail "left: $(ip -n "$PREFIX-c1" route)"
 
+say "options without end: the server is left, and a signal is heard"
+start_cli 1
+wait_joined 1
+for i in {1..25}; do
+	routes "10.$((51 + i % 2)).0.0/16"
+	echo
+done >&"$push"
+wait_for "cli to leave" log_has cli1 'changes its options too often'
+stop cli1
+((STATUS == 0)) || fail "cli ended with $STATUS"
+stop base KILL
+
+say "a network that is too large, an address that is none"
+start base s "$BASESERVER" 2002 010101 </dev/null
+wait_for "the server to listen" listens "${PID[base]}" 2002
+start_cli 1
+wait_for "its line about it" log_has cli1 'network 10.0.0.2/1 .*too large'
+wait_joined 1 10.0.0.2
+ip -n "$PREFIX-c1" route show dev tun0 | grep '/1 ' && fail "half of the world"
+stop cli1
+stop base KILL
+start base s "$BASESERVER" 2002 010110 127.0.0.9 </dev/null
+wait_for "the server to listen" listens "${PID[base]}" 2002
+start_cli 1
+wait_for "its line about it" log_has cli1 '127.0.0.9: .*own; next try'
+has_address c1 127.0.0.9 && fail "the address is there"
+stop cli1
+((STATUS == 0)) || fail "cli ended with $STATUS"
+
 say "options that are none"
 for option in --route=10.0.0.1/16 --route=0.0.0.0/0 --route=10.0.0.0 \
 	--dns=0.0.0.0 --dns=224.0.0.1 --dns=x '--no-dns --dns=10.0.0.1'; do

@@ -4,7 +4,7 @@
  * field were written against.
  *
  *	baseserver PORT
- *	baseserver PORT OPTIONS
+ *	baseserver PORT OPTIONS [FIRST]
  *
  * Theory of operation: one thread, one poll().  The reply to a request is the
  * request itself with the address in it, every other byte unchanged, whatever
@@ -15,7 +15,8 @@
  *
  * With OPTIONS, in hex (protocol.md, section 9), it is a capable server that
  * says whatever they say, and each line of hex on its standard input is sent
- * to all clients as options of their own.
+ * to all clients as options of their own.  FIRST is the first address that it
+ * gives, whatever it is.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -51,6 +52,7 @@ static struct client clients[MAX_CLIENTS];
 static uint8_t options[MAX_OPTIONS];
 static size_t options_len;
 static bool capable;
+static uint32_t first = NETWORK + FIRST;
 
 static struct client *holder(uint32_t address)
 {
@@ -131,7 +133,7 @@ static bool answer_request(struct client *client, uint8_t *message)
 	if (wanted == 0 && client->address != 0)
 		address = client->address;
 	else if (wanted == 0)
-		for (address = NETWORK + FIRST; holder(address) != NULL;)
+		for (address = first; holder(address) != NULL;)
 			address++;
 	other = holder(address);
 	if (other != NULL && other != client) {
@@ -239,13 +241,15 @@ int main(int argc, char **argv)
 	struct pollfd fds[MAX_CLIENTS + 2];
 	int i;
 
-	if (argc < 2 || argc > 3) {
-		fprintf(stderr, "usage: baseserver PORT [OPTIONS]\n");
+	if (argc < 2 || argc > 4) {
+		fprintf(stderr, "usage: baseserver PORT [OPTIONS [FIRST]]\n");
 		return 2;
 	}
-	capable = argc == 3;
+	capable = argc >= 3;
 	if (capable)
 		options_len = read_hex(argv[2], options);
+	if (argc == 4)
+		first = ntohl(inet_addr(argv[3]));
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	setvbuf(stdin, NULL, _IONBF, 0);
 	fds[MAX_CLIENTS + 1].fd = capable ? 0 : -1;

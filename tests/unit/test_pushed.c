@@ -16,7 +16,7 @@ static const char *route(const char *network, uint8_t prefix_len)
 
 static const char *dns(const char *address)
 {
-	return pushed_dns_problem(ntohl(inet_addr(address)));
+	return pushed_host_problem(ntohl(inet_addr(address)));
 }
 
 START_TEST(pushed_routes_of_networks_are_good)
