@@ -41,6 +41,10 @@ leaked
 before=$REPLY
 start ping c1 ping -q -f -i 0.002 198.51.100.2 </dev/null
 
+# A slow machine: what a moment lets past is seen.
+printf '%s\n' '#!/bin/sh' 'sleep 0.3' 'exec /usr/sbin/nft "$@"' >"$WORK/bin1/nft"
+chmod +x "$WORK/bin1/nft"
+
 say "another client takes its address while the server restarts"
 kill -STOP "${PID[cli1]}"
 stop srv
