@@ -342,6 +342,11 @@ churn: $(BIN)/srv $(SCALE_TOOLS)
 soak: $(BIN)/srv $(SCALE_TOOLS)
 	@$(SCALE)/soak.sh
 
+.PHONY: bench
+bench: $(BIN)/srv $(BIN)/cli
+	@tests/perf/bench.sh setup
+	@tests/perf/bench.sh $(PARTS)
+
 mutate:
 	@tests/mutate.sh
 
