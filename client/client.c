@@ -66,6 +66,7 @@ struct client {
 	/* How the last attempt ended. */
 	struct end end;
 	/* Changes of options that were applied, since then. */
+	struct msg_options told;	/* of which the interface was made */
 	unsigned int n_changes;
 	uint64_t changes_since_ms;
 };
@@ -180,6 +181,7 @@ static int set_up_interface(struct client *c)
 	struct facts facts;
 	int error;
 
+	c->told = c->session.options;
 	settings_from(c->config, &c->session, &settings);
 	error = netup_apply(&c->netup, &settings, &c->link.peer);
 	if (error == -EPERM || error == -EACCES)
@@ -274,15 +276,10 @@ static int on_options(struct client *c, bool *over)
 		log_info("the server will be gone for a moment");
 		tell_reconnect(c, RECONNECT_RETRY_AFTER, pushed->retry_ms);
 	}
-	if (pushed->has_mtu || pushed->has_prefix_len ||
-	    pushed->n_routes > 0 || pushed->no_routes ||
-	    pushed->n_dns > 0 || pushed->no_dns ||
-	    pushed->search[0] != '\0' || pushed->no_search) {
-		*over = is_too_much(c);
-		if (!*over)
-			return set_up_interface(c);
-	}
-	return EXIT_NOT_YET;
+	if (settings_same(&c->session.options, &c->told))
+		return EXIT_NOT_YET;
+	*over = is_too_much(c);
+	return *over ? EXIT_NOT_YET : set_up_interface(c);
 }
 
 /* Handle one event; *over says that the connection ended. */

@@ -104,6 +104,30 @@ static void settings_dns(const struct cli_config *config,
 			 (config->default_route || out->search[0] == '\0');
 }
 
+static bool same_routes(const struct msg_options *a,
+			const struct msg_options *b)
+{
+	unsigned int i;
+
+	if (a->n_routes != b->n_routes)
+		return false;
+	for (i = 0; i < a->n_routes; i++)
+		if (a->routes[i].network != b->routes[i].network ||
+		    a->routes[i].prefix_len != b->routes[i].prefix_len)
+			return false;
+	return true;
+}
+
+bool settings_same(const struct msg_options *a, const struct msg_options *b)
+{
+	return a->has_mtu == b->has_mtu && a->mtu == b->mtu &&
+	       a->has_prefix_len == b->has_prefix_len &&
+	       a->prefix_len == b->prefix_len && same_routes(a, b) &&
+	       a->n_dns == b->n_dns &&
+	       memcmp(a->dns, b->dns, a->n_dns * sizeof(a->dns[0])) == 0 &&
+	       strcmp(a->search, b->search) == 0;
+}
+
 void settings_from(const struct cli_config *config,
 		   const struct session *session, struct netup_settings *out)
 {

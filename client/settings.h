@@ -17,4 +17,7 @@
 void settings_from(const struct cli_config *config,
 		   const struct session *session, struct netup_settings *out);
 
+/* Whether settings_from() makes the same of both. */
+bool settings_same(const struct msg_options *a, const struct msg_options *b);
+
 #endif

@@ -46,7 +46,8 @@ static void make_hub(uint8_t prefix_len, uint32_t max_held)
 	config.network.address = NETWORK;
 	config.network.prefix_len = prefix_len;
 	config.mtu = 1500;
-	config.idle_timeout_s = server.live.idle_timeout_s = 60;
+	config.idle_timeout_s = 60;
+	server.live.idle_timeout_s = 60;
 	server.config = &config;
 	server.network = NETWORK;
 	server.netmask = 0xffffffffU << (32 - prefix_len);

@@ -109,8 +109,8 @@ START_TEST(notify_bad_socket_is_reported_and_harmless)
 {
 	static const char *const names[] = {
 		"", "x", "@", "/", "vsock:2:1", "/nowhere/at/all",
-		"/tmp/longer-than-a-socket-name-can-be-longer-than-a-socket-"
-		"name-can-be-longer-than-a-socket-name-can-be-longer-than-it",
+		("/tmp/longer-than-a-socket-name-can-be-longer-than-a-socket-"
+		 "name-can-be-longer-than-a-socket-name-can-be-longer-than-it"),
 	};
 
 	setenv("NOTIFY_SOCKET", names[_i], 1);
