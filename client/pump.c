@@ -8,10 +8,10 @@
  * "Soon" is a credit in bytes: the socket is writable when less than half of
  * LINK_NOTSENT_LOWAT is unsent (tcp(7)), so after POLLOUT as much again may be
  * sent before the next look.  What one turn reads leaves in one sendmsg(2), and
- * no timer is involved.  A batch that the socket took in part is finished before
- * anything else is read or said: a packet once started is the only thing that
- * may follow in the stream.  Control messages go in front of a batch, never
- * into one.
+ * no timer is involved.  A batch that the socket took in part is finished
+ * before anything else is read or said: a packet once started is the only thing
+ * that may follow in the stream.  Control messages go in front of a batch,
+ * never into one.
  *
  * A connection that takes nothing for PATIENCE_MS is the bottleneck, and then
  * the TUN's own queue, first in first out and up to 500 super-packets long, is

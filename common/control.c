@@ -342,13 +342,16 @@ static int explain(char error[CONTROL_ERROR_LEN], int code, const char *what,
 static void set_owner(const char *path, mode_t type, uid_t owner, gid_t group)
 {
 	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	bool found, right = false;
 	struct stat there;
 
-	if (fd < 0 || fstat(fd, &there) < 0)
-		log_debug("%s: %s", path, strerror(errno));
-	else if ((there.st_mode & S_IFMT) != type)
+	found = fd >= 0 && fstat(fd, &there) == 0;
+	if (found)
+		right = (there.st_mode & S_IFMT) == type;
+	if (found && !right)
 		log_warning("%s: somebody has put something else there", path);
-	else if (fchownat(fd, "", owner, group, AT_EMPTY_PATH) < 0)
+	else if (!found ||
+		 fchownat(fd, "", owner, group, AT_EMPTY_PATH) < 0)
 		log_debug("%s: %s", path, strerror(errno));
 	if (fd >= 0)
 		close(fd);

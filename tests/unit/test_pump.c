@@ -123,8 +123,8 @@ static void give(uint16_t port, uint16_t len)
 }
 
 /*
- * The next packet of the stream, whole; its source port.  0: the stream is over,
- * maybe in the middle of one.
+ * The next packet of the stream, whole; its source port.  0: the stream is
+ * over, maybe in the middle of one.
  */
 static uint16_t take(void)
 {
