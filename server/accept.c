@@ -36,7 +36,7 @@ enum {
 	FIXED_FDS = 2,		/* the registry's and the stop eventfd */
 	ACCEPT_BATCH = 64,	/* connections before others get a look */
 	PAUSE_MS = 200,
-	REQUEST_MS = 500,	/* a client's request has come by then */
+	REQUEST_MS = 200,	/* a client's request has come by then */
 	ERROR_LEN = 200,
 };
 

@@ -61,14 +61,17 @@ start_srv --flush-timeout 10
 queue_up reader 16384
 start_load
 kill -TERM "${PID[srv]}"
+# On a slow machine the queue may have stood for long enough to lose a packet
+# to CoDel before the end; without the flush it would be nearly all.
 for ((i = 0; i < N; i++)); do
-	raw_do reader expect-udp 10.0.0.8 me 1000
+	raw_try reader expect-udp 10.0.0.8 me 1000 || break
 done
-raw_do reader expect-eof
+((i >= N - 5)) || fail "only $i of $N packets came: $REPLY"
+((i < N)) || raw_do reader expect-eof
 timed wait_end srv
 ((STATUS == 0)) || fail "srv ended with status $STATUS"
 ((TOOK < 2000 * WAIT_SCALE)) || fail "srv ended $TOOK ms after the last byte"
-say "reader: all $N packets came"
+say "reader: $i of $N packets came"
 end_load
 
 start_srv

@@ -171,6 +171,21 @@ static void ask_unverified(struct crowd *crowd)
 	}
 }
 
+/* Who did not get an answer, for the reader of the log. */
+static void print_unverified(const struct crowd *crowd)
+{
+	const struct peer *p;
+
+	for (p = crowd->peers; p < crowd->peers + crowd->n; p++)
+		if (!p->verified)
+			fprintf(stderr, "unverified: peer %u state=%d "
+				"asked=%d suspicion=%d base=%d narrow=%d "
+				"deaf=%d mute=%d unsent=%zu rest=%zu\n",
+				p->number, p->state, p->asked, p->suspicion,
+				p->base, p->narrow, p->deaf, p->mute,
+				p->out_len - p->out_sent, p->rest_len);
+}
+
 /* Everybody asks the server which address it has. */
 static bool run_verify(struct crowd *crowd, const uint64_t *arg)
 {
@@ -190,6 +205,7 @@ static bool run_verify(struct crowd *crowd, const uint64_t *arg)
 		ask_unverified(crowd);
 	crowd->role = before;
 	wrong = crowd->tally.wrong_address - wrong;
+	print_unverified(crowd);
 	printf(" joined=%u verified=%u not_mine=%u wrong_address=%" PRIu64,
 	       crowd->n_joined, n_confirmed, n_not_mine, wrong);
 	return n_confirmed == crowd->n && n_not_mine == 0 && wrong == 0;
