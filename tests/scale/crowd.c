@@ -186,14 +186,37 @@ static void print_unverified(const struct crowd *crowd)
 				p->out_len - p->out_sent, p->rest_len);
 }
 
+static void ask_all(struct crowd *crowd)
+{
+	uint64_t end_ms = clock_now_ms() + VERIFY_BOUND_MS;
+
+	while (n_confirmed < crowd->n && clock_now_ms() < end_ms)
+		ask_unverified(crowd);
+}
+
+/* A client that gets no answer connects again. */
+static void reconnect_unverified(struct crowd *crowd)
+{
+	struct peer *p;
+
+	for (p = crowd->peers; p < crowd->peers + crowd->n; p++) {
+		if (p->verified)
+			continue;
+		if (p->state != PEER_DOWN)
+			peer_close(p, false);
+		p->retry_ms = clock_now_ms();
+		crowd_schedule(p);
+	}
+	crowd_run(crowd, JOIN_BOUND_MS, all_joined);
+}
+
 /* Everybody asks the server which address it has. */
 static bool run_verify(struct crowd *crowd, const uint64_t *arg)
 {
 	static const struct role verify = { .confirmed = on_confirmed };
-	uint64_t end_ms = clock_now_ms() + VERIFY_BOUND_MS;
 	uint64_t wrong = crowd->tally.wrong_address;
 	const struct role *before = crowd->role;
-	uint32_t i;
+	uint32_t i, silent;
 
 	(void)arg;
 	crowd->role = &verify;
@@ -201,13 +224,18 @@ static bool run_verify(struct crowd *crowd, const uint64_t *arg)
 	n_not_mine = 0;
 	for (i = 0; i < crowd->n; i++)
 		crowd->peers[i].verified = false;
-	while (n_confirmed < crowd->n && clock_now_ms() < end_ms)
-		ask_unverified(crowd);
+	ask_all(crowd);
+	silent = crowd->n - n_confirmed;
+	if (silent > 0) {
+		print_unverified(crowd);
+		reconnect_unverified(crowd);
+		ask_all(crowd);
+	}
 	crowd->role = before;
 	wrong = crowd->tally.wrong_address - wrong;
-	print_unverified(crowd);
-	printf(" joined=%u verified=%u not_mine=%u wrong_address=%" PRIu64,
-	       crowd->n_joined, n_confirmed, n_not_mine, wrong);
+	printf(" joined=%u silent=%u verified=%u not_mine=%u "
+	       "wrong_address=%" PRIu64, crowd->n_joined, silent, n_confirmed,
+	       n_not_mine, wrong);
 	return n_confirmed == crowd->n && n_not_mine == 0 && wrong == 0;
 }
 
